@@ -1,0 +1,148 @@
+"""The lecture, executable: Stanford CS224d, Lecture 3 (Mundra and Socher), in PyTorch.
+
+Every backward pass is written by hand, from the notes, as a ``torch.autograd.Function``.
+
+======== ====================== =============================================================
+section  module                 what it states
+======== ====================== =============================================================
+1.1      ``neuron``             a = f(w^T x + b)
+1.2      ``layer``              z = Wx + b, a = f(z); word vectors
+1.3      ``windows``            windows of words, true and corrupt
+1.3      ``feed_forward``       s = U^T f(Wx + b)
+1.4      ``max_margin``         J = max(0, margin + s_c - s)
+1.5, 1.6 ``backprop``           the gradients by elements, and by matrices
+2.1      ``gradient_check``     dJ/dtheta = (J(theta + h) - J(theta - h)) / 2h
+2.2      ``regularization``     lambda sum ||W||_F^2
+2.3      ``units``              sigmoid, tanh, hard tanh, soft sign, ReLU, leaky ReLU
+2.4      ``xavier``             W ~ U[-r, r], r = sqrt(6 / (fan_in + fan_out))
+2.5      ``learning_rate``      lr / sqrt(fan_in);  lr tau / max(t, tau)
+2.6      ``adagrad``            theta -= lr g / sqrt(sum g^2 + eps)
+-        ``softmax``            J = -log softmax(z)_target
+-        ``corpora``            real text: columns, plain text, the Python reference, word vectors
+======== ====================== =============================================================
+"""
+
+# 1.1 Neurons
+from .neuron import activation, augmented_activation
+
+# 1.2 Layers
+from .layer import Layer, WordVectors, affine, embedding
+
+# 1.3 Feed-forward computation
+from .windows import corrupt, sliding_windows
+from .feed_forward import WindowClassifier, WindowInput, WindowScorer, score
+
+# 1.4 The max-margin objective
+from .max_margin import MaxMarginLoss, max_margin_loss
+
+# 1.5, 1.6 Backpropagation
+from .backprop import Gradients, elementwise_gradients, vectorized_gradients
+
+# 2.1 Gradient check
+from .gradient_check import GradientCheckError, check_gradients, numerical_gradient, relative_error
+
+# 2.2 Regularisation
+from .regularization import l2_penalty, weight_matrices
+
+# 2.3 Neural units
+from .units import (
+    UNITS,
+    Hardtanh,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softsign,
+    Tanh,
+    Unit,
+    hardtanh,
+    hardtanh_prime,
+    leaky_relu,
+    leaky_relu_prime,
+    relu,
+    relu_prime,
+    sigmoid,
+    sigmoid_prime,
+    softsign,
+    softsign_prime,
+    tanh,
+    tanh_prime,
+)
+
+# 2.4 Xavier initialisation
+from .xavier import init_xavier, xavier_uniform_
+
+# 2.5 Learning rates
+from .learning_rate import InverseDecay, fan_in_groups
+
+# 2.6 AdaGrad
+from .adagrad import AdaGrad
+
+# Beyond the numbered sections: the softmax objective, and text
+from .softmax import SoftmaxCrossEntropyLoss, softmax_cross_entropy
+
+__version__ = "0.1.0"
+
+__all__ = [
+    # 1.1 Neurons
+    "activation",
+    "augmented_activation",
+    # 1.2 Layers
+    "Layer",
+    "WordVectors",
+    "affine",
+    "embedding",
+    # 1.3 Feed-forward computation
+    "corrupt",
+    "sliding_windows",
+    "WindowClassifier",
+    "WindowInput",
+    "WindowScorer",
+    "score",
+    # 1.4 The max-margin objective
+    "MaxMarginLoss",
+    "max_margin_loss",
+    # 1.5, 1.6 Backpropagation
+    "Gradients",
+    "elementwise_gradients",
+    "vectorized_gradients",
+    # 2.1 Gradient check
+    "GradientCheckError",
+    "check_gradients",
+    "numerical_gradient",
+    "relative_error",
+    # 2.2 Regularisation
+    "l2_penalty",
+    "weight_matrices",
+    # 2.3 Neural units
+    "UNITS",
+    "Hardtanh",
+    "LeakyReLU",
+    "ReLU",
+    "Sigmoid",
+    "Softsign",
+    "Tanh",
+    "Unit",
+    "hardtanh",
+    "hardtanh_prime",
+    "leaky_relu",
+    "leaky_relu_prime",
+    "relu",
+    "relu_prime",
+    "sigmoid",
+    "sigmoid_prime",
+    "softsign",
+    "softsign_prime",
+    "tanh",
+    "tanh_prime",
+    # 2.4 Xavier initialisation
+    "init_xavier",
+    "xavier_uniform_",
+    # 2.5 Learning rates
+    "InverseDecay",
+    "fan_in_groups",
+    # 2.6 AdaGrad
+    "AdaGrad",
+    # Beyond the numbered sections: the softmax objective, and text
+    "SoftmaxCrossEntropyLoss",
+    "softmax_cross_entropy",
+]

@@ -1,0 +1,297 @@
+"""Real text: tagged columns, plain text, word vectors, and a corpus that ships with Python.
+
+A word that is sometimes one thing and sometimes another is the reason for windows (1.3): Paris may be a city
+or a person, and in the Python reference ``for`` is now a keyword, now English.
+"""
+
+import random
+import re
+from array import array
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from textwrap import dedent
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._checks import check_choice, check_size
+
+OUTSIDE = "O"
+PAD, UNKNOWN = "<pad>", "<unk>"
+CAPITALISATION = ("lower", "all capitals", "initial capital", "one capital", "none")
+
+
+class Sentence(NamedTuple):
+    """Words and their tags, one each."""
+
+    words: list[str]
+    tags: list[str]
+
+
+class Splits(NamedTuple):
+    """Sentences to train on, to choose by, and to judge by."""
+
+    train: list[Sentence]
+    dev: list[Sentence]
+    test: list[Sentence]
+
+
+# ---------------------------------------------------------------------------------------------- columns
+
+
+def read_columns(path: str | PathLike[str]) -> list[Sentence]:
+    """A file with one word a line: the word first, its tag last, blanks between; an empty line ends a sentence.
+
+    Two columns, or the four of the CoNLL-2003 shared task, or any number, but the same in every line.
+    Lines that begin with ``-DOCSTART-`` are skipped. Tags are ``O``, or IOB (``B-PER``, ``I-PER``), or plain
+    (``PER``); see :func:`convert_iob` for the two ways of IOB.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: with file and line, a line of another number of columns, a tag of another scheme than
+            the tags before it, bytes that are not UTF-8; or a file without a sentence.
+    """
+    sentences: list[Sentence] = []
+    words: list[str] = []
+    tags: list[str] = []
+    columns = 0
+    iob: bool | None = None
+    for place, line in _lines(path):
+        fields = line.split()
+        if fields and not fields[0].startswith("-DOCSTART-"):
+            columns = columns or len(fields)
+            if len(fields) < 2 or len(fields) != columns:
+                raise ValueError(f"{place}: expected {max(columns, 2)} columns, word first and tag last, got {line!r}")
+            tag = fields[-1]
+            if tag != OUTSIDE:
+                is_iob = is_iob_tag(tag)
+                if iob not in (None, is_iob) or re.match(r"[ESLU]-.", tag):
+                    scheme = "O, B-... or I-..." if iob or iob is None else "plain, as the tags before it are"
+                    raise ValueError(f"{place}: a tag must be {scheme}, got {tag!r}")
+                iob = is_iob
+            words.append(fields[0])
+            tags.append(tag)
+        elif words:
+            sentences.append(Sentence(words, tags))
+            words, tags = [], []
+    if words:
+        sentences.append(Sentence(words, tags))
+    if not sentences:
+        raise ValueError(f"{path}: expected words and tags, one pair a line, got no sentence")
+    return sentences
+
+
+def is_iob_tag(tag: str) -> bool:
+    """Is it B-... or I-...?"""
+    return tag.startswith(("B-", "I-")) and len(tag) > 2
+
+
+def convert_iob(tags: Sequence[str], scheme: str) -> list[str]:
+    """The same entities in the other way of IOB; plain tags stay as they are.
+
+    "IOB2" begins every entity with B-. "IOB1" writes B- only where an entity follows another of its own type
+    at once. Either is read: an entity begins at B-, and at an I- that follows no tag of its type.
+    """
+    check_choice("scheme", scheme, ("IOB1", "IOB2"))
+    converted = []
+    previous = OUTSIDE
+    for tag in tags:
+        if is_iob_tag(tag):
+            follows = previous != OUTSIDE and previous[1:] == tag[1:]
+            begins = tag[0] == "B" or not follows
+            converted.append(("B" if begins and (scheme == "IOB2" or follows) else "I") + tag[1:])
+        else:
+            converted.append(tag)
+        previous = tag
+    return converted
+
+
+# ------------------------------------------------------------------------------------------- plain text
+
+
+def tokenize(text: str) -> list[str]:
+    """Words, numbers and dotted names whole; every other mark by itself."""
+    return re.findall(r"\w+(?:[.'’-]\w+)*|[^\w\s]", text)
+
+
+def read_text(path: str | PathLike[str]) -> Iterator[list[str]]:
+    """The sentences of a text file, one a line, its words set apart by blanks; empty lines are skipped.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: with file and line, bytes that are not UTF-8.
+    """
+    return (words for _, line in _lines(path) if (words := line.split()))
+
+
+def capitalisation(word: str) -> int:
+    """How a word is written, as an index into ``CAPITALISATION`` (Collobert et al., 2011, section 3.3.2)."""
+    if word.islower():
+        return 0
+    if word.isupper():
+        return 1
+    if word[:1].isupper():
+        return 2
+    return 3 if any(c.isupper() for c in word) else 4
+
+
+class Vocabulary:
+    """Words with their indices: 0 stands beyond a sentence's ends, 1 for every word that is not in it.
+
+    Args:
+        words: the text, word by word.
+        min_count: words seen less often are left out.
+        lower: capitals do not count; :func:`capitalisation` keeps what that loses.
+
+    Attributes:
+        words: by index, the most frequent first after the two that stand for others.
+    """
+
+    pad, unknown = 0, 1
+
+    def __init__(self, words: Iterable[str], min_count: int = 1, lower: bool = True) -> None:
+        check_size("min_count", min_count)
+        self.lower = lower
+        counts = Counter(map(self._form, words))
+        known = [word for word, count in counts.most_common() if count >= min_count and word not in (PAD, UNKNOWN)]
+        self.words = [PAD, UNKNOWN, *known]
+        self.index = {word: i for i, word in enumerate(self.words)}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def encode(self, words: Iterable[str]) -> Tensor:
+        """Their indices, (T,)."""
+        return torch.tensor([self.index.get(self._form(word), self.unknown) for word in words], dtype=torch.int64)
+
+    def _form(self, word: str) -> str:
+        return word.lower() if self.lower else word
+
+
+# ----------------------------------------------------------------------------------------- word vectors
+
+
+def read_vectors(path: str | PathLike[str], wanted: Container[str] | None = None) -> tuple[list[str], Tensor]:
+    """Word vectors in GloVe's text form: a word and its numbers a line; word2vec's first line is skipped.
+
+    Args:
+        path: the file.
+        wanted: keep these words alone; all, if left out.
+
+    Returns:
+        the words and their vectors, (V, d), float32.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: with file and line, a word without numbers, a number that is none, a vector longer or shorter
+            than the first; or a file in which no wanted word has a vector.
+    """
+    words: list[str] = []
+    numbers = array("f")
+    d = 0
+    for place, line in _lines(path):
+        word, *fields = line.rstrip().split(" ")
+        if not d and len(fields) == 1 and word.isdigit() and fields[0].isdigit():
+            continue
+        d = d or len(fields)
+        # a few words of the large GloVe files hold blanks themselves: the vector is the last d fields
+        word, fields = " ".join([word, *fields[: len(fields) - d]]), fields[max(len(fields) - d, 0) :]
+        if len(fields) != d or d == 0:
+            raise ValueError(f"{place}: expected a word and {d or 'its'} numbers, got {len(fields)} after {word!r}")
+        try:
+            vector = array("f", map(float, fields))
+        except ValueError:
+            raise ValueError(f"{place}: expected a word and {d} numbers, got {line[:60]!r}") from None
+        if wanted is None or word in wanted:
+            words.append(word)
+            numbers.extend(vector)
+    if not words:
+        raise ValueError(f"{path}: expected vectors of {'some' if wanted is None else 'wanted'} words, got none")
+    return words, torch.tensor(numbers, dtype=torch.float32).view(len(words), d)
+
+
+# -------------------------------------------------------------------------------- the Python reference
+
+
+def python_reference(seed: int = 0) -> Splits:
+    """The prose of the Python language reference, every word tagged: is it code?
+
+    ``pydoc_data.topics``, which comes with Python, sets code in double quotes. The quotes are stripped and are
+    what is to be predicted: words in them are tagged ``CODE``, all others ``O``. Grammar, examples, tables and
+    headings are left out; a paragraph that stands in several topics counts once, in the first of them.
+
+    Args:
+        seed: of the split by topic: some 70 % of the words to train on, 15 % to choose by, 15 % to judge by.
+    """
+    topics: dict[str, list[Sentence]] = {}
+    seen: set[str] = set()
+    for topic, paragraph in _paragraphs():
+        key = " ".join(paragraph.split())
+        if key not in seen and _is_prose(paragraph):
+            topics.setdefault(topic, []).append(_tag_code(paragraph))
+        seen.add(key)
+    names = sorted(topics)
+    random.Random(seed).shuffle(names)
+    splits = Splits([], [], [])
+    enough = 0.15 * sum(map(_count_words, topics.values()))
+    for name in names:
+        part = next((p for p in (splits.test, splits.dev) if _count_words(p) < enough), splits.train)
+        part.extend(topics[name])
+    return splits
+
+
+def _count_words(sentences: Iterable[Sentence]) -> int:
+    return sum(len(sentence.words) for sentence in sentences)
+
+
+def _paragraphs() -> Iterator[tuple[str, str]]:
+    from pydoc_data.topics import topics  # here, for it is half a megabyte that most programs never need
+
+    for topic in sorted(topics):
+        for block in re.split(r"\n\s*\n", topics[topic]):
+            if block.strip():
+                yield topic, re.sub(r"^(?:[*•]|\d+\.)\s+", "• ", dedent(block).strip())
+
+
+_COMMON = frozenset(
+    "a an and are as be by can for from has have if in is it may not of on or that the then this to used was when"
+    " which will with".split()
+)
+
+
+def _is_prose(paragraph: str) -> bool:
+    """It begins like a sentence, says something in plain English, and is no grammar, example, table or heading."""
+    if any(sign in paragraph for sign in ("::=", ">>>", "(Pdb)")) or paragraph.count('"') % 2:
+        return False
+    if re.search(r'^\s*(?:[-=*~^+|#"]{3,}\s*$|[+|])', paragraph, re.MULTILINE):
+        return False
+    plain = re.sub(r'"[^"]*"', " ", paragraph).replace("*", " ")
+    return bool(re.match(r'[•"“‘(\[*A-Z]', paragraph)) and not _COMMON.isdisjoint(plain.split())
+
+
+def _tag_code(paragraph: str) -> Sentence:
+    sentence = Sentence([], [])
+    for i, part in enumerate(paragraph.removeprefix("• ").split('"')):
+        is_code = i % 2 == 1
+        words = tokenize(part if is_code else part.replace("*", " "))  # outside code, * is emphasis
+        sentence.words.extend(words)
+        sentence.tags.extend(["CODE" if is_code else OUTSIDE] * len(words))
+    return sentence
+
+
+# ------------------------------------------------------------------------------------------------ files
+
+
+def _lines(path: str | PathLike[str]) -> Iterator[tuple[str, str]]:
+    """The lines of a UTF-8 file, each with its place, "file:line", for messages."""
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield f"{path}:{number}", line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f"{path}:{number}: expected UTF-8 text, got the byte {line[error.start]:#04x}"
+                ) from None

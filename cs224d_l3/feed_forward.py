@@ -1,0 +1,176 @@
+"""1.3 The feed-forward window network: s = U^T f(Wx + b), and the same network with a softmax over tags."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ._checks import check_callable, check_number, check_shapes, check_size
+from .layer import Layer, WordVectors, affine
+from .units import sigmoid, tanh
+from .windows import check_odd
+from .xavier import xavier_uniform_
+
+
+def score(x: Tensor, W: Tensor, b: Tensor, U: Tensor, f: Callable[[Tensor], Tensor] = sigmoid) -> Tensor:
+    """s = U^T a with a = f(Wx + b): one number for a window.
+
+    "Museums in Paris are amazing", five words of 4 dimensions, gives x in R^20; with 8 hidden units
+    W in R^(8 x 20), b in R^8 and U in R^8, one score.
+
+    Args:
+        x: the window's word vectors, one after the other, (..., n).
+        W: hidden weights, (m, n).
+        b: hidden biases, (m,).
+        U: output weights, as a row, (1, m): the W^(2) of section 1.5.
+        f: the hidden units.
+
+    Returns:
+        s, (...).
+
+    Raises:
+        ValueError: the shapes do not fit.
+        TypeError: an argument is not a floating-point tensor, or f is not a function.
+    """
+    check_shapes("... n, m n, m, 1 m", x=x, W=W, b=b, U=U)
+    check_callable("f", f)
+    return affine(f(affine(x, W, b)), U).squeeze(-1)
+
+
+class WindowInput(nn.Module):
+    """x = [L_w1 ... L_wk]: the vectors of a window's words, one after the other.
+
+    Args:
+        num_words: V.
+        d: dimensions of a word vector.
+        size: words in a window.
+        num_features: values of one more feature of a word, its capitalisation say; 0 for none.
+        d_features: dimensions of that feature's vector, which follows the word's.
+        dropout: share of x that is set to zero in training.
+        sparse: gradients of the vectors as sparse rows.
+
+    Attributes:
+        L: the word vectors, ``L.weight`` (V, d).
+        C: the feature vectors, ``C.weight`` (num_features, d_features), or None.
+        n: the size of x.
+    """
+
+    def __init__(
+        self,
+        num_words: int,
+        d: int = 4,
+        size: int = 5,
+        *,
+        num_features: int = 0,
+        d_features: int = 5,
+        dropout: float = 0.0,
+        sparse: bool = False,
+    ) -> None:
+        super().__init__()
+        check_size("num_words", num_words)
+        check_size("d", d)
+        check_odd("size", size)
+        check_size("num_features", num_features, at_least=0)
+        check_size("d_features", d_features)
+        check_number("dropout", dropout, at_least=0, below=1)
+        self.size = size
+        self.L = WordVectors(num_words, d, sparse=sparse)
+        self.C = WordVectors(num_features, d_features, sparse=sparse) if num_features else None
+        self.n = size * (d + (d_features if num_features else 0))
+        self.dropout = nn.Dropout(dropout)
+        # Word vectors are small at first, so that the units start where they are steep.
+        for vectors in filter(None, (self.L, self.C)):
+            nn.init.uniform_(vectors.weight, -0.1, 0.1)
+
+    def forward(self, windows: Tensor, features: Tensor | None = None) -> Tensor:
+        """Words (..., size), and as many features, to x (..., n)."""
+        for name, given in (("windows", windows), ("features", features)):
+            if given is not None and given.shape[-1:] != (self.size,):
+                raise ValueError(f"{name} must have shape (..., {self.size}), got {tuple(given.shape)}")
+        if (features is None) != (self.C is None):
+            raise ValueError(
+                f"features must be {'left out' if self.C is None else 'given, one a word'}, got {features}"
+            )
+        x = self.L(windows)
+        if self.C is not None:
+            x = torch.cat([x, self.C(features)], dim=-1)
+        return self.dropout(x.flatten(-2))  # type: ignore[no-any-return]
+
+
+class WindowScorer(nn.Module):
+    """s = U^T f(Wx + b) on windows of words: how much the centre looks like what is sought.
+
+    The defaults are the notes' own sizes: five words of 4 dimensions, 8 hidden units, one score.
+
+    Args:
+        num_words: V, the size of the vocabulary.
+        d: dimensions of a word vector.
+        size: words in a window.
+        m: hidden units.
+        f: the unit.
+        options: those of :class:`WindowInput`.
+
+    Attributes:
+        input: the :class:`WindowInput` that makes x.
+        hidden: the :class:`Layer` with W and b.
+        U: (1, m).
+    """
+
+    def __init__(
+        self,
+        num_words: int,
+        d: int = 4,
+        size: int = 5,
+        m: int = 8,
+        f: Callable[[Tensor], Tensor] = sigmoid,
+        **options: float,
+    ) -> None:
+        super().__init__()
+        self.input = WindowInput(num_words, d, size, **options)  # type: ignore[arg-type]
+        self.hidden = Layer(self.input.n, m, f)
+        self.U = nn.Parameter(xavier_uniform_(torch.empty(1, m)))
+
+    def forward(self, windows: Tensor, features: Tensor | None = None) -> Tensor:
+        """Windows (..., size) to scores (...)."""
+        x = self.input(windows, features)
+        return score(x, self.hidden.W, self.hidden.b, self.U, self.hidden.f or sigmoid)
+
+
+class WindowClassifier(nn.Module):
+    """z = U f(Wx + b) + c on windows of words: one score a tag, for :func:`softmax_cross_entropy`.
+
+    Args:
+        num_words: V, the size of the vocabulary.
+        num_tags: K.
+        d: dimensions of a word vector.
+        size: words in a window.
+        m: hidden units.
+        f: the unit.
+        options: those of :class:`WindowInput`.
+
+    Attributes:
+        input: the :class:`WindowInput` that makes x.
+        hidden: the :class:`Layer` with W (m, n) and b (m,).
+        output: the :class:`Layer` without a unit that gives the K scores.
+    """
+
+    def __init__(
+        self,
+        num_words: int,
+        num_tags: int,
+        d: int = 4,
+        size: int = 5,
+        m: int = 8,
+        f: Callable[[Tensor], Tensor] = tanh,
+        **options: float,
+    ) -> None:
+        super().__init__()
+        check_size("num_tags", num_tags, at_least=2)
+        self.input = WindowInput(num_words, d, size, **options)  # type: ignore[arg-type]
+        self.hidden = Layer(self.input.n, m, f)
+        self.output = Layer(m, num_tags, f=None)
+
+    def forward(self, windows: Tensor, features: Tensor | None = None) -> Tensor:
+        """Windows (..., size) to scores of the tags, (..., K)."""
+        z: Tensor = self.output(self.hidden(self.input(windows, features)))
+        return z

@@ -1,0 +1,69 @@
+"""1.4 The max-margin objective: the true window must outscore the corrupt one by a margin."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ._checks import check_floating, check_number, check_reduction
+from ._function import Function, reduce
+
+
+def max_margin_loss(s: Tensor, s_c: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+    """J = max(0, margin + s_c - s), pair by pair. As ``torch.nn.functional.margin_ranking_loss`` with target 1.
+
+    Args:
+        s: scores of the true windows, (...).
+        s_c: scores of the corrupt windows, of as many dimensions; sizes of 1 stretch.
+        margin: by how much the true window must win, at least 0.
+        reduction: "mean" or "sum" over the pairs, or "none".
+
+    Returns:
+        J, (), or (...) for "none". Its gradient is -1 for s and +1 for s_c where the margin is violated,
+        and 0 elsewhere: there is nothing to learn from a pair that is in order. A pair that stands exactly on
+        the margin counts as violated, as in torch.
+
+    Raises:
+        ValueError: shapes that do not fit, a negative margin, an unknown reduction.
+        TypeError: scores that are not floating-point tensors.
+    """
+    check_floating("s", s)
+    check_floating("s_c", s_c)
+    check_number("margin", margin, at_least=0)
+    check_reduction(reduction)
+    if s.ndim != s_c.ndim or any(n != m and 1 not in (n, m) for n, m in zip(s.shape, s_c.shape, strict=True)):
+        raise ValueError(f"s_c must have the shape of s, {tuple(s.shape)}, got {tuple(s_c.shape)}")
+    return reduce(_MaxMargin.apply(*torch.broadcast_tensors(s, s_c), margin), reduction)
+
+
+class _MaxMargin(Function):
+    @staticmethod
+    def forward(s: Tensor, s_c: Tensor, margin: float) -> Tensor:
+        return (margin + s_c - s).clamp(min=0)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, J: Any) -> None:
+        s, s_c, ctx.margin = inputs
+        ctx.save_for_backward(s, s_c)
+
+    @staticmethod
+    def backward(ctx: Any, delta: Tensor) -> tuple[Tensor, Tensor, None]:
+        s, s_c = ctx.saved_tensors
+        delta = delta * (ctx.margin + s_c - s >= 0)
+        return -delta, delta, None
+
+
+class MaxMarginLoss(nn.Module):
+    """:func:`max_margin_loss` as a Module."""
+
+    def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
+        super().__init__()
+        check_number("margin", margin, at_least=0)
+        check_reduction(reduction)
+        self.margin, self.reduction = margin, reduction
+
+    def forward(self, s: Tensor, s_c: Tensor) -> Tensor:
+        return max_margin_loss(s, s_c, self.margin, self.reduction)
+
+    def extra_repr(self) -> str:
+        return f"margin={self.margin}, reduction={self.reduction!r}"

@@ -1,0 +1,64 @@
+"""2.2 L2 regularisation: a penalty on large weights; biases stay out of it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ._checks import check_floating, check_number
+from ._function import Function
+
+
+def l2_penalty(weights: Iterable[Tensor], lam: float) -> Tensor:
+    """lambda sum_i ||W^(i)||_F^2, to be added to J. The notes print the norm without its square.
+
+    Args:
+        weights: the matrices W^(i), of any shapes; for those of a model, :func:`weight_matrices`.
+        lam: lambda, at least 0.
+
+    Returns:
+        the penalty, (). Its gradient is 2 lambda W^(i).
+
+    Raises:
+        ValueError: no weights, or a lambda that is negative or not finite.
+        TypeError: weights that are not floating-point tensors.
+    """
+    check_number("lam", lam, at_least=0)
+    weights = [weights] if isinstance(weights, Tensor) else list(weights)
+    if not weights:
+        raise ValueError("weights must hold at least one tensor, got none")
+    for i, W in enumerate(weights):
+        check_floating(f"weights[{i}]", W)
+    return lam * torch.stack([_SquaredNorm.apply(W) for W in weights]).sum()
+
+
+class _SquaredNorm(Function):
+    """||W||_F^2 = sum_ij W_ij^2."""
+
+    @staticmethod
+    def forward(W: Tensor) -> Tensor:
+        return (W * W).sum()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, norm: Any) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, delta: Tensor) -> Tensor:
+        (W,) = ctx.saved_tensors
+        return delta * 2 * W
+
+
+def weight_matrices(module: nn.Module) -> list[nn.Parameter]:
+    """The weights of a module and all it contains: parameters of two dimensions or more.
+
+    Biases are left out, as the notes ask, and so are embeddings: word vectors are inputs, not weights.
+    """
+    return [
+        theta
+        for part in module.modules()
+        if not isinstance(part, nn.Embedding | nn.EmbeddingBag)
+        for theta in part.parameters(recurse=False)
+        if theta.ndim >= 2
+    ]

@@ -1,0 +1,65 @@
+"""2.4 Xavier initialisation: weights that keep the variance of signals and gradients from layer to layer.
+
+Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ._checks import check_floating, check_number
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    """Fills W with U[-r, r], r = gain sqrt(6 / (fan_in + fan_out)). As ``torch.nn.init.xavier_uniform_``.
+
+    Args:
+        tensor: W, (fan_out, fan_in); for a convolution (out, in, *kernel), whose fans count the kernel's cells.
+        gain: a factor.
+        generator: the source of randomness.
+
+    Returns:
+        the same tensor.
+
+    Raises:
+        ValueError: fewer than two dimensions, or a gain that is not finite.
+        TypeError: not a floating-point tensor.
+    """
+    check_floating("tensor", tensor)
+    check_number("gain", gain)
+    if tensor.ndim < 2:
+        raise ValueError(
+            f"tensor must have a fan-in and a fan-out, so two dimensions or more, got {tuple(tensor.shape)}"
+        )
+    cells = tensor[0, 0].numel() if tensor.numel() else 0
+    fan_out, fan_in = tensor.shape[0] * cells, tensor.shape[1] * cells
+    r = gain * math.sqrt(6 / max(fan_in + fan_out, 1))
+    with torch.no_grad():
+        return tensor.uniform_(-r, r, generator=generator)
+
+
+def init_xavier(module: nn.Module, gain: float = 1.0, generator: torch.Generator | None = None) -> dict[str, str]:
+    """Weights by Xavier's rule, biases zero, in a module and all it contains.
+
+    Weights are the parameters of two dimensions or more, biases those named ``b`` or ``bias...``. Embeddings
+    and other vectors, the scales of a normalisation for one, stay as they are.
+
+    Returns:
+        what was done to each parameter, by name: "xavier", "zero" or "kept".
+    """
+    done: dict[str, str] = {}
+    for path, part in module.named_modules():
+        for name, theta in part.named_parameters(prefix=path, recurse=False):
+            leaf = name.rpartition(".")[2]
+            if isinstance(part, nn.Embedding | nn.EmbeddingBag):
+                done[name] = "kept"
+            elif leaf == "b" or leaf.startswith("bias") or leaf.endswith("bias"):
+                done[name] = "zero"
+                nn.init.zeros_(theta)
+            elif theta.ndim >= 2:
+                done[name] = "xavier"
+                xavier_uniform_(theta, gain, generator)
+            else:
+                done[name] = "kept"
+    return done

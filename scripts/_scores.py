@@ -1,0 +1,63 @@
+"""How well words are tagged: precision, recall and F1, how often an entity wins, and the baseline to beat."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cs224d_l3.corpora import OUTSIDE, Sentence, is_iob_tag
+
+
+class Score(NamedTuple):
+    """In per cent."""
+
+    precision: float
+    recall: float
+    f1: float
+
+    def __str__(self) -> str:
+        return f"precision {self.precision:5.2f}  recall {self.recall:5.2f}  F1 {self.f1:5.2f}"
+
+
+def score_tags(gold: Sequence[list[str]], found: Sequence[list[str]]) -> Score:
+    """Of whole entities where tags are IOB, counted as conlleval does; elsewhere of words that are not O."""
+    if any(is_iob_tag(tag) for tags in gold for tag in tags):
+        from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
+
+        per_cent = precision_recall_fscore_support(gold, found, average="micro", zero_division=0)[:3]
+        return Score(*(100 * float(x) for x in per_cent))
+    pairs = [pair for tags in zip(gold, found, strict=True) for pair in zip(*tags, strict=True)]
+    right = sum(g == t != OUTSIDE for g, t in pairs)
+    in_gold, in_found = sum(g != OUTSIDE for g, _ in pairs), sum(t != OUTSIDE for _, t in pairs)
+    return Score(
+        precision=100 * right / max(1, in_found),
+        recall=100 * right / max(1, in_gold),
+        f1=200 * right / max(1, in_gold + in_found),
+    )
+
+
+def win_rate(s: Tensor, is_entity: Tensor) -> float:
+    """How often an entity's window outscores another, in per cent of all pairs of the two; a tie is half a win."""
+    entities, others = s[is_entity].contiguous(), s[~is_entity].sort().values
+    below = torch.searchsorted(others, entities) + torch.searchsorted(others, entities, right=True)
+    return 100 * float(below.double().mean()) / 2 / len(others)
+
+
+def best_threshold(s: Tensor, is_entity: Tensor) -> float:
+    """The score above which calling a window an entity's gives the best F1."""
+    s, order = s.sort(descending=True)
+    right = is_entity[order].cumsum(0).double()
+    last = int((2 * right / (torch.arange(1, len(s) + 1, device=s.device) + is_entity.sum())).argmax())
+    return float(s[last : last + 2].mean())
+
+
+def by_majority(train: Sequence[Sentence]) -> Callable[[Sentence], list[str]]:
+    """The baseline: every word gets the tag it had most often in training, O if it is new."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for sentence in train:
+        for word, tag in zip(*sentence, strict=True):
+            counts[word][tag] += 1
+    most = {word: tags.most_common(1)[0][0] for word, tags in counts.items()}
+    return lambda sentence: [most.get(word, OUTSIDE) for word in sentence.words]

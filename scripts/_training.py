@@ -1,0 +1,68 @@
+"""What the training scripts share: the device, batches, checkpoints, and errors as one sentence."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import cs224d_l3
+
+BAD_INPUT = 2  # exit status, as argparse's
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a script; what was wrong with its input is printed as one sentence, without a traceback."""
+    try:
+        main()
+    except (ValueError, OSError, IndexError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def pick_device(name: str) -> torch.device:
+    """Where to compute: auto is the GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device must be auto, cpu, cuda or another that torch has here, got {name!r}") from error
+    return torch.device(name)
+
+
+def prepare_output(path: Path) -> None:
+    """Says before the work, not after it, that a file could not be written."""
+    if path.is_dir():
+        raise ValueError(f"out must be a file, and {path} is a folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"out must be in a folder that can be written to, got {path}")
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Writes beside the file and renames at the end, so that a checkpoint is whole or not there."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        torch.save({**content, "version": cs224d_l3.__version__}, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path, keys: set[str]) -> dict[str, Any]:
+    """Reads what :func:`save_checkpoint` wrote; tensors and plain data alone, no code is run."""
+    with path.open("rb") as file:
+        try:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
+            raise ValueError(f"{path}: expected a checkpoint of this script, and it cannot be read as one") from error
+    if not isinstance(content, dict) or not keys <= content.keys():
+        raise ValueError(
+            f"{path}: expected a checkpoint with {', '.join(sorted(keys))}, and it is another kind of file"
+        )
+    return content
