@@ -52,6 +52,7 @@ def relative_error(a: Tensor, b: Tensor) -> float:
         raise ValueError(f"b must have the shape of a, {tuple(a.shape)}, got {tuple(b.shape)}")
     if a.numel() == 0:
         return 0.0
+    a, b = a.detach(), b.detach()
     difference, size = (a - b).abs().max(), torch.maximum(a.abs().max(), b.abs().max())
     return 0.0 if size == 0 else float(difference / size)
 

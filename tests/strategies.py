@@ -1,0 +1,59 @@
+"""What the tests draw, and a few things they all compare with."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from hypothesis import strategies as st
+from torch import Tensor
+
+from cs224d_l3 import UNITS
+
+TORCH_UNITS: dict[str, Callable[..., Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "hardtanh": F.hardtanh,
+    "softsign": F.softsign,
+    "relu": torch.relu,
+    "leaky_relu": F.leaky_relu,
+}
+
+# ulps at 1, by type; a few of them are what two ways to round may differ by
+EPS = {dtype: torch.finfo(dtype).eps for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16)}
+
+unit_names = st.sampled_from(sorted(UNITS))
+batch_shapes = st.lists(st.integers(0, 3), max_size=2).map(tuple)
+sizes = st.integers(1, 5)
+seeds = st.integers(0, 2**31 - 1)
+
+
+def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64, grad: bool = True) -> Tensor:
+    """Standard normal numbers, the same for the same seed and shape."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype).requires_grad_(grad)
+
+
+def gradients(f: Callable[..., Tensor], *inputs: Any, order: int = 1) -> list[Tensor]:
+    """Autograd's gradients of sum(v o f) with fixed v of both signs; of order 2, those of the gradients' sum as well."""
+    inputs = tuple(x.detach().clone().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs)
+    leaves = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
+    out = f(*inputs)
+    J = (out * normal(*out.shape, seed=1, dtype=out.dtype, grad=False)).sum()
+    found = list(torch.autograd.grad(J, leaves, create_graph=order > 1, materialize_grads=True))
+    if order > 1:
+        total = sum((g * normal(*g.shape, seed=2, dtype=g.dtype, grad=False)).sum() for g in found)
+        if total.requires_grad:
+            found += torch.autograd.grad(total, leaves, materialize_grads=True)
+        else:
+            found += [torch.zeros_like(x) for x in leaves]
+    return [g.detach() for g in found]
+
+
+def assert_same_gradients(
+    ours: Callable[..., Tensor], torchs: Callable[..., Tensor], *inputs: Any, order: int = 2
+) -> None:
+    """Value and gradients of two functions agree to rounding."""
+    torch.testing.assert_close(ours(*inputs), torchs(*inputs))
+    for a, b in zip(gradients(ours, *inputs, order=order), gradients(torchs, *inputs, order=order), strict=True):
+        torch.testing.assert_close(a, b)

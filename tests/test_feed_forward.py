@@ -1,0 +1,89 @@
+"""1.3 The score of a window, and the two networks."""
+
+import pytest
+import torch
+from hypothesis import given
+from strategies import TORCH_UNITS, assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
+
+from cs224d_l3 import UNITS, WindowClassifier, WindowScorer, affine, check_gradients, score, tanh
+from cs224d_l3.feed_forward import WindowInput
+
+WINDOWS = torch.tensor([[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])
+
+
+@given(batch=batch_shapes, n=sizes, m=sizes, name=unit_names, seed=seeds)
+def test_score_is_the_formula(batch: tuple[int, ...], n: int, m: int, name: str, seed: int) -> None:
+    x, W, b, U = (normal(*s, seed=seed + i) for i, s in enumerate([(*batch, n), (m, n), (m,), (1, m)]))
+    f, torchs = UNITS[name].f, TORCH_UNITS[name]
+    assert_same_gradients(
+        lambda x, W, b, U: score(x, W, b, U, f), lambda x, W, b, U: (torchs(x @ W.T + b) * U[0]).sum(-1), x, W, b, U
+    )
+
+
+def test_score_gradients_by_differences() -> None:
+    check_gradients(score, [normal(*s, seed=i) for i, s in enumerate([(2, 6), (3, 6), (3,), (1, 3)])], order=2)
+
+
+def test_scorer_has_the_sizes_of_the_notes() -> None:
+    scorer = WindowScorer(num_words=7)
+    assert scorer.input.n == 20
+    assert scorer.hidden.W.shape == (8, 20)
+    assert scorer.hidden.b.shape == (8,)
+    assert scorer.U.shape == (1, 8)
+    assert scorer(WINDOWS).shape == (2,)
+    assert scorer(WINDOWS[0]).shape == ()
+
+
+def test_scorer_is_the_score_of_its_word_vectors() -> None:
+    scorer = WindowScorer(5, d=3, m=4, f=tanh)
+    x = torch.cat([scorer.input.L.weight[w] for w in WINDOWS[0]])
+    torch.testing.assert_close(scorer(WINDOWS[0]), score(x, scorer.hidden.W, scorer.hidden.b, scorer.U, tanh))
+
+
+def test_classifier_is_a_layer_and_an_affine() -> None:
+    net = WindowClassifier(5, 3, d=2, m=4)
+    a = tanh(affine(net.input.L.weight[WINDOWS].flatten(1), net.hidden.W, net.hidden.b))
+    torch.testing.assert_close(net(WINDOWS), affine(a, net.output.W, net.output.b))
+
+
+def test_features_follow_the_words_vectors() -> None:
+    make = WindowInput(5, d=3, num_features=2, d_features=1)
+    assert make.C is not None
+    features = WINDOWS % 2
+    x = make(WINDOWS, features)
+    assert x.shape == (2, 5 * 4)
+    torch.testing.assert_close(x[0, 4:8], torch.cat([make.L.weight[1], make.C.weight[1]]))
+
+
+def test_dropout_is_for_training_alone() -> None:
+    make = WindowInput(5, dropout=0.5)
+    assert (make(WINDOWS) == 0).any()
+    assert not (make.eval()(WINDOWS) == 0).any()
+
+
+def test_sparse_vectors_have_sparse_gradients() -> None:
+    net = WindowClassifier(9, 2, sparse=True)
+    net(WINDOWS).sum().backward()
+    gradient = net.input.L.weight.grad
+    assert gradient is not None
+    assert gradient.is_sparse
+    assert set(gradient.coalesce().indices()[0].tolist()) == {0, 1, 2, 3, 4}
+
+
+def test_networks_name_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match=r"U must have shape \(1, m\) with m = 3 from W, got \(3,\)"):
+        score(torch.zeros(4), torch.zeros(3, 4), torch.zeros(3), torch.zeros(3))
+    with pytest.raises(ValueError, match="num_tags must be a whole number, at least 2, got 1"):
+        WindowClassifier(5, 1)
+    with pytest.raises(ValueError, match="size must be odd"):
+        WindowScorer(5, size=4)
+    with pytest.raises(ValueError, match="dropout must be a finite number at least 0 and below 1, got 1"):
+        WindowScorer(5, dropout=1.0)
+    with pytest.raises(ValueError, match=r"windows must have shape \(..., 5\), got \(2, 3\)"):
+        WindowScorer(5)(WINDOWS[:, :3])
+    with pytest.raises(IndexError, match="indices must lie in 0 to 3, the rows of L, got 4"):
+        WindowScorer(4)(WINDOWS)
+    with pytest.raises(ValueError, match="features must be left out"):
+        WindowScorer(5)(WINDOWS, WINDOWS)
+    with pytest.raises(ValueError, match="features must be given"):
+        WindowScorer(5, num_features=3)(WINDOWS)

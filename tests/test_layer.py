@@ -1,0 +1,117 @@
+"""1.2 The layer and the word vectors, against torch's linear and embedding."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from strategies import EPS, assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes
+
+from cs224d_l3 import Layer, WordVectors, activation, affine, check_gradients, embedding, relu, sigmoid, tanh
+
+
+@given(batch=batch_shapes, n=sizes, m=sizes, seed=seeds)
+def test_affine_and_its_gradients_are_torchs_linear(batch: tuple[int, ...], n: int, m: int, seed: int) -> None:
+    x, W, b = normal(*batch, n, seed=seed), normal(m, n, seed=seed + 1), normal(m, seed=seed + 2)
+    assert_same_gradients(affine, F.linear, x, W, b)
+    assert_same_gradients(affine, F.linear, x, W)
+
+
+@pytest.mark.parametrize("needs", [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1) if a or b or c])
+def test_affine_gives_the_gradients_asked_for(needs: tuple[int, int, int]) -> None:
+    inputs = [normal(*shape, grad=bool(g)) for shape, g in zip([(2, 3), (4, 3), (4,)], needs, strict=True)]
+    for ours, torchs in zip(gradients(affine, *inputs), gradients(F.linear, *inputs), strict=True):
+        torch.testing.assert_close(ours, torchs)
+
+
+@pytest.mark.parametrize("dtype", EPS)
+def test_affine_keeps_the_precision(dtype: torch.dtype) -> None:
+    x, W, b = (normal(*shape, dtype=dtype) for shape in [(7, 5), (3, 5), (3,)])
+    assert_same_gradients(affine, F.linear, x, W, b, order=1)
+
+
+def test_affine_reads_any_layout() -> None:
+    x, W = normal(5, 4).T.requires_grad_(), normal(10, 3)[::2].T
+    b = normal(1).expand(3)
+    assert_same_gradients(affine, F.linear, x, W, b)
+    # an incoming gradient without memory of its own
+    ours, torchs = (torch.autograd.grad(f(x, W, b).sum(), [x, W]) for f in (affine, F.linear))
+    torch.testing.assert_close(ours, torchs)
+
+
+def test_affine_under_torch_func() -> None:
+    x, W, b = normal(6, 3, grad=False), normal(6, 4, 3, grad=False), normal(6, 4, grad=False)
+    per_example = torch.func.vmap(torch.func.grad(lambda W, x, b: affine(x, W, b).square().sum()))
+    expected = torch.func.vmap(torch.func.grad(lambda W, x, b: F.linear(x, W, b).square().sum()))
+    torch.testing.assert_close(per_example(W, x, b), expected(W, x, b))
+
+
+def test_affine_names_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"^W must have shape \(m, n\) with n = 4 from x, got \(2, 5\)"):
+        affine(torch.zeros(3, 4), torch.zeros(2, 5))
+    with pytest.raises(ValueError, match=r"^b must have shape \(m,\) with m = 2 from W, got \(3,\)"):
+        affine(torch.zeros(3, 4), torch.zeros(2, 4), torch.zeros(3))
+
+
+def test_layer_is_the_unit_of_its_affine() -> None:
+    layer, x = Layer(3, 4, tanh), normal(2, 3, dtype=torch.float32)
+    assert torch.equal(layer(x), tanh(affine(x, layer.W, layer.b)))
+    layer.f = None
+    assert torch.equal(layer(x), affine(x, layer.W, layer.b))
+    assert layer.W.shape == (4, 3)
+    assert not layer.b.any()
+    assert repr(Layer(3, 4, tanh)) == "Layer(n=3, m=4, f=tanh)"
+    assert Layer(3, 4, dtype=torch.float64).W.dtype == torch.float64
+    with pytest.raises(ValueError, match="m must be a whole number, at least 1, got 0"):
+        Layer(3, 0)
+    with pytest.raises(TypeError, match="f must be a function"):
+        Layer(3, 4, "tanh")  # type: ignore[arg-type]
+
+
+def test_a_layer_is_a_neuron_for_every_row() -> None:
+    x, W, b = normal(5), normal(3, 5, seed=1), normal(3, seed=2)
+    neurons = torch.stack([activation(x, W[i], b[i]) for i in range(3)])
+    torch.testing.assert_close(sigmoid(affine(x, W, b)), neurons)
+
+
+@given(batch=batch_shapes, d=sizes, seed=seeds)
+def test_embedding_and_its_gradient_are_torchs(batch: tuple[int, ...], d: int, seed: int) -> None:
+    indices = torch.randint(4, batch, generator=torch.Generator().manual_seed(seed))
+    L = normal(4, d, seed=seed)
+    assert_same_gradients(embedding, F.embedding, indices, L)
+    for sparse, dense in zip(
+        gradients(lambda i, L: embedding(i, L, sparse=True), indices, L), gradients(embedding, indices, L), strict=True
+    ):
+        assert sparse.is_sparse
+        torch.testing.assert_close(sparse.to_dense(), dense)
+
+
+def test_embedding_gradients_by_differences() -> None:
+    check_gradients(lambda L: embedding(torch.tensor([[0, 2], [2, 1]]), L), [normal(4, 3)], order=2)
+
+
+def test_embedding_under_vmap() -> None:
+    L, indices = normal(5, 3, grad=False), torch.tensor([[0, 1], [4, 4], [2, 2]])
+    grad = torch.func.grad(lambda L, i: embedding(i, L).square().sum())
+    expected = torch.stack([grad(L, i) for i in indices])
+    torch.testing.assert_close(torch.func.vmap(grad, in_dims=(None, 0))(L, indices), expected)
+
+
+def test_embedding_names_a_word_that_is_not_there() -> None:
+    L = torch.zeros(4, 2)
+    with pytest.raises(IndexError, match=r"^indices must lie in 0 to 3, the rows of L, got 4"):
+        embedding(torch.tensor([0, 4]), L)
+    with pytest.raises(IndexError, match=r"got -1"):
+        embedding(torch.tensor([0, -1]), L)
+    with pytest.raises(TypeError, match=r"^indices must hold indices"):
+        embedding(torch.tensor([0.0]), L)
+
+
+def test_word_vectors_are_an_embedding() -> None:
+    vectors, words = WordVectors(6, 3), torch.tensor([[1, 5], [0, 1]])
+    assert torch.equal(vectors(words), F.embedding(words, vectors.weight))
+    given_vectors = WordVectors.from_pretrained(torch.eye(3), freeze=False, sparse=True)
+    relu(given_vectors(torch.tensor([0, 2]))).sum().backward()
+    assert given_vectors.weight.grad is not None
+    assert given_vectors.weight.grad.is_sparse
+    with pytest.raises(ValueError, match="padding_idx"):
+        WordVectors(6, 3, padding_idx=0)

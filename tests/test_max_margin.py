@@ -1,0 +1,92 @@
+"""1.4 The max-margin objective, against torch's margin_ranking_loss."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import assert_same_gradients, batch_shapes, normal, seeds
+from torch import Tensor
+
+from cs224d_l3 import MaxMarginLoss, check_gradients, max_margin_loss
+
+reductions = st.sampled_from(["mean", "sum", "none"])
+
+
+def torchs(margin: float, reduction: str):  # type: ignore[no-untyped-def]
+    return lambda s, s_c: F.margin_ranking_loss(s, s_c, torch.ones_like(s), margin, reduction=reduction)
+
+
+@given(shape=batch_shapes, margin=st.floats(0, 3), reduction=reductions, seed=seeds)
+def test_loss_is_torchs_margin_ranking_loss(shape: tuple[int, ...], margin: float, reduction: str, seed: int) -> None:
+    if reduction == "mean" and 0 in shape:
+        return  # nan, in torch as here
+    s, s_c = normal(*shape, seed=seed), normal(*shape, seed=seed + 1)
+    assert_same_gradients(
+        lambda s, s_c: max_margin_loss(s, s_c, margin, reduction), torchs(margin, reduction), s, s_c
+    )
+
+
+def test_a_pair_exactly_on_the_margin_counts_as_violated() -> None:
+    s, s_c = torch.tensor([2.0, 3.0], requires_grad=True), torch.tensor([1.0, 1.0], requires_grad=True)
+    assert_same_gradients(lambda s, s_c: max_margin_loss(s, s_c), torchs(1.0, "mean"), s, s_c)
+
+
+@given(seed=seeds, margin=st.floats(0, 2))
+def test_a_pair_with_its_margin_teaches_nothing(seed: int, margin: float) -> None:
+    s = normal(5, seed=seed)
+    s_c = (s - margin - 0.1).detach().requires_grad_()
+    J = max_margin_loss(s, s_c, margin, "sum")
+    J.backward()
+    assert J == 0
+    assert s.grad is not None
+    assert s_c.grad is not None
+    assert not s.grad.any()
+    assert not s_c.grad.any()
+
+
+@given(seed=seeds, shift=st.floats(-5, 5))
+def test_loss_depends_on_the_difference_of_scores_alone(seed: int, shift: float) -> None:
+    s, s_c = normal(6, seed=seed), normal(6, seed=seed + 1)
+    torch.testing.assert_close(max_margin_loss(s + shift, s_c + shift), max_margin_loss(s, s_c))
+
+
+def test_one_true_window_against_several_corrupt_ones() -> None:
+    s, s_c = normal(3, 1), normal(3, 4, seed=1)
+    assert_same_gradients(lambda s, c: max_margin_loss(s, c, 1.0, "none"), torchs(1.0, "none"), s, s_c)
+
+
+def test_loss_gradients_by_differences() -> None:
+    check_gradients(max_margin_loss, [normal(5), normal(5, seed=1)], order=2)
+
+
+def test_loss_under_vmap() -> None:
+    s, s_c = normal(4, 3, grad=False), normal(4, 3, seed=1, grad=False)
+    expected = torch.stack([max_margin_loss(a, b) for a, b in zip(s, s_c, strict=True)])
+    torch.testing.assert_close(torch.func.vmap(max_margin_loss)(s, s_c), expected)
+
+
+def test_module_is_the_function() -> None:
+    s, s_c = normal(4), normal(4, seed=1)
+    assert torch.equal(MaxMarginLoss(0.5, "sum")(s, s_c), max_margin_loss(s, s_c, 0.5, "sum"))
+    assert repr(MaxMarginLoss(0.5)) == "MaxMarginLoss(margin=0.5, reduction='mean')"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda s: max_margin_loss(s, torch.zeros(4)), ValueError, r"s_c must have the shape of s, \(3,\), got \(4,\)"),
+        (lambda s: max_margin_loss(s, torch.zeros(3, 1)), ValueError, r"s_c must have the shape of s, \(3,\)"),
+        (lambda s: max_margin_loss(s, s, -1), ValueError, "margin must be a finite number at least 0, got -1"),
+        (lambda s: max_margin_loss(s, s, math.inf), ValueError, "margin"),
+        (lambda s: max_margin_loss(s, s, 1, "avg"), ValueError, "reduction must be one of 'mean', 'sum', 'none'"),
+        (lambda s: max_margin_loss(s, 1.0), TypeError, "s_c must be a torch.Tensor, got float"),
+        (lambda s: MaxMarginLoss(reduction="all"), ValueError, "reduction"),
+    ],
+)
+def test_loss_names_what_is_wrong(call, error: type[Exception], message: str) -> None:  # type: ignore[no-untyped-def]
+    s: Tensor = torch.zeros(3)
+    with pytest.raises(error, match=message):
+        call(s)

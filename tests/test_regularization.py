@@ -1,0 +1,57 @@
+"""2.2 The penalty on weights."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import assert_same_gradients, normal, seeds
+from torch import nn
+
+from cs224d_l3 import WindowClassifier, WindowScorer, check_gradients, l2_penalty, weight_matrices
+
+
+@given(lam=st.floats(0, 10), seed=seeds)
+def test_penalty_is_the_sum_of_squares(lam: float, seed: int) -> None:
+    W, U = normal(2, 3, seed=seed), normal(1, 2, seed=seed + 1)
+    assert_same_gradients(
+        lambda W, U: l2_penalty([W, U], lam), lambda W, U: lam * (W.square().sum() + U.square().sum()), W, U
+    )
+
+
+def test_penalty_gradients_by_differences() -> None:
+    check_gradients(lambda W, U: l2_penalty([W, U], 0.3), [normal(2, 3), normal(1, 2)], order=2)
+
+
+@given(seed=seeds)
+def test_a_step_on_the_penalty_shrinks_every_weight_alike(seed: int) -> None:
+    W = normal(3, 2, seed=seed)
+    l2_penalty([W], 0.05).backward()
+    assert W.grad is not None
+    torch.testing.assert_close(W - W.grad, 0.9 * W)
+
+
+def test_one_tensor_is_taken_too() -> None:
+    W = normal(2, 3)
+    assert torch.equal(l2_penalty(W, 0.1), l2_penalty([W], 0.1))
+
+
+def test_weights_are_matrices_without_biases_and_embeddings() -> None:
+    scorer = WindowScorer(5)
+    assert {id(p) for p in weight_matrices(scorer)} == {id(scorer.hidden.W), id(scorer.U)}
+    net = WindowClassifier(5, 3, num_features=2)
+    assert {id(p) for p in weight_matrices(net)} == {id(net.hidden.W), id(net.output.W)}
+    theirs = nn.Sequential(nn.Embedding(4, 3), nn.Conv1d(3, 2, 1), nn.LayerNorm(2), nn.Linear(2, 2))
+    assert [p.shape for p in weight_matrices(theirs)] == [(2, 3, 1), (2, 2)]
+
+
+def test_penalty_names_what_is_wrong() -> None:
+    W = torch.zeros(2, 2)
+    for lam in (-0.1, math.nan, math.inf):
+        with pytest.raises(ValueError, match="lam must be a finite number at least 0"):
+            l2_penalty([W], lam)
+    with pytest.raises(ValueError, match="weights must hold at least one tensor"):
+        l2_penalty([], 0.1)
+    with pytest.raises(TypeError, match=r"weights\[1\] must be a real floating-point tensor"):
+        l2_penalty([W, torch.arange(3)], 0.1)

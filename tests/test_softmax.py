@@ -1,0 +1,81 @@
+"""Softmax cross-entropy, against torch's."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import EPS, assert_same_gradients, normal, seeds, sizes
+
+from cs224d_l3 import SoftmaxCrossEntropyLoss, check_gradients, softmax_cross_entropy
+
+reductions = st.sampled_from(["mean", "sum", "none"])
+
+
+@given(batch=st.integers(1, 4), classes=sizes, reduction=reductions, seed=seeds)
+def test_loss_is_torchs_cross_entropy(batch: int, classes: int, reduction: str, seed: int) -> None:
+    z = normal(batch, classes, seed=seed)
+    target = torch.randint(classes, (batch,), generator=torch.Generator().manual_seed(seed))
+    assert_same_gradients(
+        lambda z: softmax_cross_entropy(z, target, reduction), lambda z: F.cross_entropy(z, target, reduction=reduction), z
+    )
+
+
+def test_classes_stand_last() -> None:
+    z, target = normal(2, 3, 4), torch.tensor([[0, 1, 2], [3, 0, 1]])
+    assert_same_gradients(
+        lambda z: softmax_cross_entropy(z, target, "none"),
+        lambda z: F.cross_entropy(z.movedim(-1, 1), target, reduction="none"),
+        z,
+    )
+
+
+@given(seed=seeds, shift=st.floats(-1e4, 1e4))
+def test_a_shift_of_all_scores_changes_nothing(seed: int, shift: float) -> None:
+    z, target = normal(3, 4, seed=seed), torch.tensor([0, 3, 1])
+    shifted = softmax_cross_entropy(z + shift, target)
+    torch.testing.assert_close(shifted, softmax_cross_entropy(z, target), atol=1e-10, rtol=1e-7)
+
+
+def test_far_scores_stay_finite() -> None:
+    z = torch.tensor([[1e4, -1e4], [-1e30, 1e30]], dtype=torch.float64, requires_grad=True)
+    J = softmax_cross_entropy(z, torch.tensor([1, 1]), "none")
+    J.sum().backward()
+    assert J.tolist() == [2e4, 0.0]
+    assert z.grad is not None
+    assert z.grad.tolist() == [[1.0, -1.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("dtype", EPS)
+def test_loss_keeps_the_precision(dtype: torch.dtype) -> None:
+    z, target = normal(6, 5, dtype=dtype), torch.arange(6) % 5
+    assert_same_gradients(lambda z: softmax_cross_entropy(z, target), lambda z: F.cross_entropy(z, target), z, order=1)
+
+
+def test_loss_gradients_by_differences() -> None:
+    check_gradients(softmax_cross_entropy, [normal(3, 4), torch.tensor([0, 3, 3])], order=2)
+
+
+def test_loss_under_torch_func() -> None:
+    z, target = normal(5, 4, grad=False), torch.tensor([0, 1, 2, 3, 0])
+    for ours, torchs in [(softmax_cross_entropy, F.cross_entropy)]:
+        grad = torch.func.vmap(torch.func.grad(ours))(z, target)
+        torch.testing.assert_close(grad, torch.func.vmap(torch.func.grad(torchs))(z, target))
+
+
+def test_module_is_the_function() -> None:
+    z, target = normal(3, 4), torch.tensor([0, 1, 2])
+    assert torch.equal(SoftmaxCrossEntropyLoss("sum")(z, target), softmax_cross_entropy(z, target, "sum"))
+    assert repr(SoftmaxCrossEntropyLoss()) == "SoftmaxCrossEntropyLoss(reduction='mean')"
+
+
+def test_loss_names_what_is_wrong() -> None:
+    z = torch.zeros(2, 3)
+    with pytest.raises(IndexError, match="target must lie in 0 to 2, the classes of z, got 3"):
+        softmax_cross_entropy(z, torch.tensor([0, 3]))
+    with pytest.raises(ValueError, match=r"target must have the shape of z without its last size, \(2,\), got \(3,\)"):
+        softmax_cross_entropy(z, torch.tensor([0, 1, 2]))
+    with pytest.raises(TypeError, match="target must hold indices"):
+        softmax_cross_entropy(z, torch.tensor([0.0, 1.0]))
+    with pytest.raises(ValueError, match="reduction"):
+        softmax_cross_entropy(z, torch.tensor([0, 1]), "average")

@@ -1,0 +1,155 @@
+"""2.3 The six units, each against torch's own."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import EPS, TORCH_UNITS, assert_same_gradients, normal
+from torch import Tensor
+
+from cs224d_l3 import (
+    UNITS,
+    Hardtanh,
+    LeakyReLU,
+    check_gradients,
+    hardtanh,
+    leaky_relu,
+    relu,
+    sigmoid,
+    softsign,
+    tanh,
+)
+
+each_unit = pytest.mark.parametrize("name", UNITS)
+KINKS = [-1.0, -0.0, 0.0, 1.0]
+TAILS = [-1e300, -1e30, -745.0, -88.0, -20.0, 20.0, 88.0, 745.0, 1e30, 1e300]
+
+points = st.lists(st.floats(-50, 50) | st.sampled_from(KINKS + TAILS), max_size=6)
+
+
+def column(values: list[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
+
+
+@each_unit
+@given(values=points)
+def test_unit_and_its_gradients_are_torchs(name: str, values: list[float]) -> None:
+    assert_same_gradients(UNITS[name].f, TORCH_UNITS[name], column(values))
+
+
+@each_unit
+@pytest.mark.parametrize("dtype", EPS)
+def test_unit_is_torchs_in_every_precision(name: str, dtype: torch.dtype) -> None:
+    z = (4 * normal(50)).to(dtype)
+    assert UNITS[name].f(z).dtype == dtype
+    exact = TORCH_UNITS[name](z.double())
+    assert ((UNITS[name].f(z).double() - exact).abs() <= 2 * EPS[dtype] * exact.abs().clamp(min=EPS[dtype])).all()
+
+
+@each_unit
+@given(values=points)
+def test_prime_is_the_derivative(name: str, values: list[float]) -> None:
+    z = column(values)
+    (expected,) = torch.autograd.grad(TORCH_UNITS[name](z).sum(), z, materialize_grads=True)
+    torch.testing.assert_close(UNITS[name].f_prime(z), expected)
+
+
+@each_unit
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 3)])
+def test_gradients_pass_every_check_of_torch(name: str, shape: tuple[int, ...]) -> None:
+    f, z = UNITS[name].f, normal(*shape, seed=3)
+    assert torch.autograd.gradcheck(f, z, check_batched_grad=True)
+    assert torch.autograd.gradgradcheck(f, z)
+    check_gradients(f, z, order=2)
+
+
+@each_unit
+def test_unit_under_torch_func(name: str) -> None:
+    z = normal(3, 4, grad=False)
+    for transform in (torch.func.jacrev, torch.func.vmap, lambda f: torch.func.vmap(torch.func.grad(lambda r: f(r).sum()))):
+        torch.testing.assert_close(transform(UNITS[name].f)(z), transform(TORCH_UNITS[name])(z))
+
+
+@each_unit
+def test_derivatives_stay_finite_at_the_tails(name: str) -> None:
+    for dtype in EPS:
+        z = torch.tensor([-torch.finfo(dtype).max, torch.finfo(dtype).max, -300, 300], dtype=dtype, requires_grad=True)
+        a = UNITS[name].f(z)
+        a.sum().backward()
+        assert z.grad is not None
+        assert a.isfinite().all()
+        assert z.grad.isfinite().all()
+
+
+def test_softsign_keeps_a_small_derivative_in_half_precision() -> None:
+    z = torch.tensor([300.0], dtype=torch.float16, requires_grad=True)
+    softsign(z).backward()
+    torch.testing.assert_close(z.grad.double().item(), 1 / 301**2, rtol=0.01, atol=0)  # type: ignore[union-attr]
+
+
+@each_unit
+def test_module_is_its_function(name: str) -> None:
+    z = normal(5)
+    assert torch.equal(UNITS[name].module()(z), UNITS[name].f(z))
+
+
+@given(z=points.map(column))
+def test_tanh_is_odd(z: Tensor) -> None:
+    assert torch.equal(tanh(-z), -tanh(z))
+
+
+@given(z=points.map(column))
+def test_tanh_is_a_sigmoid_stretched(z: Tensor) -> None:
+    torch.testing.assert_close(tanh(z), 2 * sigmoid(2 * z) - 1)
+
+
+@given(z=points.map(column))
+def test_sigmoid_of_opposites_adds_up_to_one(z: Tensor) -> None:
+    torch.testing.assert_close(sigmoid(z) + sigmoid(-z), torch.ones_like(z))
+
+
+@given(z=points.map(column), k=st.floats(0.001, 0.999))
+def test_leaky_relu_is_the_larger_of_z_and_kz(z: Tensor, k: float) -> None:
+    assert torch.equal(leaky_relu(z, k), torch.maximum(z, k * z))
+    assert_same_gradients(lambda z: leaky_relu(z, k), lambda z: F.leaky_relu(z, k), z)
+
+
+@given(z=points.map(column))
+def test_relu_splits_z_in_two(z: Tensor) -> None:
+    assert torch.equal(relu(z) - relu(-z), z)
+
+
+@given(z=points.map(column))
+def test_hardtanh_is_tanh_made_of_relus(z: Tensor) -> None:
+    z = z.clamp(-60, 60)
+    torch.testing.assert_close(hardtanh(z), relu(z + 1) - relu(z - 1) - 1)
+
+
+@given(z=points.map(column), low=st.floats(-3, 0), high=st.floats(0, 3))
+def test_hardtanh_between_other_bounds_is_torchs(z: Tensor, low: float, high: float) -> None:
+    assert_same_gradients(lambda z: hardtanh(z, low, high), lambda z: F.hardtanh(z, low, high), z)
+
+
+def test_modules_show_their_settings() -> None:
+    assert repr(Hardtanh(-2, 2)) == "Hardtanh(min_val=-2, max_val=2)"
+    assert repr(LeakyReLU(0.2)) == "LeakyReLU(negative_slope=0.2)"
+
+
+@each_unit
+def test_units_refuse_what_is_no_floating_point_tensor(name: str) -> None:
+    for wrong in (torch.arange(3), torch.ones(2, dtype=torch.complex64), 1.0):
+        with pytest.raises(TypeError, match=r"^z must be a "):
+            UNITS[name].f(wrong)  # type: ignore[arg-type]
+
+
+def test_settings_of_units_are_checked() -> None:
+    z = torch.zeros(1)
+    with pytest.raises(ValueError, match="negative_slope must be a finite number, got nan"):
+        leaky_relu(z, math.nan)
+    with pytest.raises(ValueError, match="max_val must be a finite number at least 1, got -1"):
+        hardtanh(z, 1, -1)
+    with pytest.raises(TypeError, match="negative_slope"):
+        LeakyReLU("0.1")  # type: ignore[arg-type]
