@@ -102,7 +102,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Wheel and source archive in dist/, and a look at what is in them."""
-    session.install("build", "twine")
+    session.install("-c", "constraints.txt", "build", "twine")
     session.run("python", "-m", "build")
     session.run("twine", "check", "--strict", *map(str, (HERE / "dist").iterdir()))
 

@@ -18,7 +18,8 @@ section  module                 what it states
 2.5      ``learning_rate``      lr / sqrt(fan_in);  lr tau / max(t, tau)
 2.6      ``adagrad``            theta -= lr g / sqrt(sum g^2 + eps)
 -        ``softmax``            J = -log softmax(z)_target
--        ``corpora``            real text: columns, plain text, the Python reference, word vectors
+-        ``corpora``            real text from files: columns, plain text, word vectors
+-        ``python_corpus``      a tagged corpus that ships with Python
 ======== ====================== =============================================================
 """
 

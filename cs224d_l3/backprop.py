@@ -69,7 +69,9 @@ def elementwise_gradients(
             z[k + 1].append(z_i)
         a.append([f(z_i) if k + 1 < K else z_i for z_i in z[k + 1]])
 
-    deltas, grad_W, grad_b = [list(error)], [], []
+    deltas = [list(error)]
+    grad_W: list[list[list[Tensor]]] = []
+    grad_b: list[list[Tensor]] = []
     for k in reversed(range(K)):
         above = deltas[0]  # delta^(k+1)
         grad_W.insert(0, [[above[i] * a[k][j] for j in range(len(a[k]))] for i in range(len(above))])
@@ -112,7 +114,8 @@ def vectorized_gradients(
         z.append(W[k] @ a[k] + b[k])
         a.append(f(z[k + 1]) if k + 1 < K else z[k + 1])
 
-    deltas, grad_W = [error], []
+    deltas = [error]
+    grad_W: list[Tensor] = []
     for k in reversed(range(K)):
         grad_W.insert(0, torch.outer(deltas[0], a[k]))
         error_at_a = W[k].mT @ deltas[0]

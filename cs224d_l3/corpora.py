@@ -1,17 +1,12 @@
-"""Real text: tagged columns, plain text, word vectors, and a corpus that ships with Python.
+"""Real text from files: tagged columns, plain text, word vectors; and the vocabulary that makes numbers of it."""
 
-A word that is sometimes one thing and sometimes another is the reason for windows (1.3): Paris may be a city
-or a person, and in the Python reference ``for`` is now a keyword, now English.
-"""
-
-import random
+import math
 import re
 from array import array
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from textwrap import dedent
 from typing import NamedTuple
 
 import torch
@@ -29,14 +24,6 @@ class Sentence(NamedTuple):
 
     words: list[str]
     tags: list[str]
-
-
-class Splits(NamedTuple):
-    """Sentences to train on, to choose by, and to judge by."""
-
-    train: list[Sentence]
-    dev: list[Sentence]
-    test: list[Sentence]
 
 
 # ---------------------------------------------------------------------------------------------- columns
@@ -198,88 +185,25 @@ def read_vectors(path: str | PathLike[str], wanted: Container[str] | None = None
             continue
         d = d or len(fields)
         # a few words of the large GloVe files hold blanks themselves: the vector is the last d fields
-        word, fields = " ".join([word, *fields[: len(fields) - d]]), fields[max(len(fields) - d, 0) :]
-        if len(fields) != d or d == 0:
+        more = fields[: max(len(fields) - d, 0)]
+        if len(fields) < d or d == 0 or any(map(_is_number, more)):
             raise ValueError(f"{place}: expected a word and {d or 'its'} numbers, got {len(fields)} after {word!r}")
-        try:
-            vector = array("f", map(float, fields))
-        except ValueError:
-            raise ValueError(f"{place}: expected a word and {d} numbers, got {line[:60]!r}") from None
+        word, fields = " ".join([word, *more]), fields[len(more) :]
+        if not all(map(_is_number, fields)):
+            raise ValueError(f"{place}: expected a word and {d} numbers, got {line[:60]!r}")
         if wanted is None or word in wanted:
             words.append(word)
-            numbers.extend(vector)
+            numbers.extend(map(float, fields))
     if not words:
         raise ValueError(f"{path}: expected vectors of {'some' if wanted is None else 'wanted'} words, got none")
     return words, torch.tensor(numbers, dtype=torch.float32).view(len(words), d)
 
 
-# -------------------------------------------------------------------------------- the Python reference
-
-
-def python_reference(seed: int = 0) -> Splits:
-    """The prose of the Python language reference, every word tagged: is it code?
-
-    ``pydoc_data.topics``, which comes with Python, sets code in double quotes. The quotes are stripped and are
-    what is to be predicted: words in them are tagged ``CODE``, all others ``O``. Grammar, examples, tables and
-    headings are left out; a paragraph that stands in several topics counts once, in the first of them.
-
-    Args:
-        seed: of the split by topic: some 70 % of the words to train on, 15 % to choose by, 15 % to judge by.
-    """
-    topics: dict[str, list[Sentence]] = {}
-    seen: set[str] = set()
-    for topic, paragraph in _paragraphs():
-        key = " ".join(paragraph.split())
-        if key not in seen and _is_prose(paragraph):
-            topics.setdefault(topic, []).append(_tag_code(paragraph))
-        seen.add(key)
-    names = sorted(topics)
-    random.Random(seed).shuffle(names)
-    splits = Splits([], [], [])
-    enough = 0.15 * sum(map(_count_words, topics.values()))
-    for name in names:
-        part = next((p for p in (splits.test, splits.dev) if _count_words(p) < enough), splits.train)
-        part.extend(topics[name])
-    return splits
-
-
-def _count_words(sentences: Iterable[Sentence]) -> int:
-    return sum(len(sentence.words) for sentence in sentences)
-
-
-def _paragraphs() -> Iterator[tuple[str, str]]:
-    from pydoc_data.topics import topics  # here, for it is half a megabyte that most programs never need
-
-    for topic in sorted(topics):
-        for block in re.split(r"\n\s*\n", topics[topic]):
-            if block.strip():
-                yield topic, re.sub(r"^(?:[*•]|\d+\.)\s+", "• ", dedent(block).strip())
-
-
-_COMMON = frozenset(
-    "a an and are as be by can for from has have if in is it may not of on or that the then this to used was when"
-    " which will with".split()
-)
-
-
-def _is_prose(paragraph: str) -> bool:
-    """It begins like a sentence, says something in plain English, and is no grammar, example, table or heading."""
-    if any(sign in paragraph for sign in ("::=", ">>>", "(Pdb)")) or paragraph.count('"') % 2:
+def _is_number(field: str) -> bool:
+    try:
+        return math.isfinite(float(field))
+    except ValueError:
         return False
-    if re.search(r'^\s*(?:[-=*~^+|#"]{3,}\s*$|[+|])', paragraph, re.MULTILINE):
-        return False
-    plain = re.sub(r'"[^"]*"', " ", paragraph).replace("*", " ")
-    return bool(re.match(r'[•"“‘(\[*A-Z]', paragraph)) and not _COMMON.isdisjoint(plain.split())
-
-
-def _tag_code(paragraph: str) -> Sentence:
-    sentence = Sentence([], [])
-    for i, part in enumerate(paragraph.removeprefix("• ").split('"')):
-        is_code = i % 2 == 1
-        words = tokenize(part if is_code else part.replace("*", " "))  # outside code, * is emphasis
-        sentence.words.extend(words)
-        sentence.tags.extend(["CODE" if is_code else OUTSIDE] * len(words))
-    return sentence
 
 
 # ------------------------------------------------------------------------------------------------ files

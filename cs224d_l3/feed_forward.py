@@ -1,6 +1,7 @@
 """1.3 The feed-forward window network: s = U^T f(Wx + b), and the same network with a softmax over tags."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,7 +78,7 @@ class WindowInput(nn.Module):
         self.L = WordVectors(num_words, d, sparse=sparse)
         self.C = WordVectors(num_features, d_features, sparse=sparse) if num_features else None
         self.n = size * (d + (d_features if num_features else 0))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
         # Word vectors are small at first, so that the units start where they are steep.
         for vectors in filter(None, (self.L, self.C)):
             nn.init.uniform_(vectors.weight, -0.1, 0.1)
@@ -91,10 +92,10 @@ class WindowInput(nn.Module):
             raise ValueError(
                 f"features must be {'left out' if self.C is None else 'given, one a word'}, got {features}"
             )
-        x = self.L(windows)
+        x: Tensor = self.L(windows)
         if self.C is not None:
             x = torch.cat([x, self.C(features)], dim=-1)
-        return self.dropout(x.flatten(-2))  # type: ignore[no-any-return]
+        return nn.functional.dropout(x.flatten(-2), self.dropout, self.training)
 
 
 class WindowScorer(nn.Module):
@@ -123,10 +124,10 @@ class WindowScorer(nn.Module):
         size: int = 5,
         m: int = 8,
         f: Callable[[Tensor], Tensor] = sigmoid,
-        **options: float,
+        **options: Any,
     ) -> None:
         super().__init__()
-        self.input = WindowInput(num_words, d, size, **options)  # type: ignore[arg-type]
+        self.input = WindowInput(num_words, d, size, **options)
         self.hidden = Layer(self.input.n, m, f)
         self.U = nn.Parameter(xavier_uniform_(torch.empty(1, m)))
 
@@ -162,11 +163,11 @@ class WindowClassifier(nn.Module):
         size: int = 5,
         m: int = 8,
         f: Callable[[Tensor], Tensor] = tanh,
-        **options: float,
+        **options: Any,
     ) -> None:
         super().__init__()
         check_size("num_tags", num_tags, at_least=2)
-        self.input = WindowInput(num_words, d, size, **options)  # type: ignore[arg-type]
+        self.input = WindowInput(num_words, d, size, **options)
         self.hidden = Layer(self.input.n, m, f)
         self.output = Layer(m, num_tags, f=None)
 

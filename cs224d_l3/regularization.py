@@ -47,7 +47,8 @@ class _SquaredNorm(Function):
     @staticmethod
     def backward(ctx: Any, delta: Tensor) -> Tensor:
         (W,) = ctx.saved_tensors
-        return delta * 2 * W
+        gradient: Tensor = delta * 2 * W
+        return gradient
 
 
 def weight_matrices(module: nn.Module) -> list[nn.Parameter]:

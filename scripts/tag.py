@@ -34,8 +34,8 @@ class Settings:
 
 def sentences(settings: Settings) -> Iterator[list[str]]:
     """The words of one sentence after another."""
-    if settings.sentence is not None:
-        yield tokenize(settings.sentence)
+    if settings.file is None:
+        yield tokenize(settings.sentence or "")
     elif settings.file == Path("-"):
         yield from map(tokenize, sys.stdin)
     else:

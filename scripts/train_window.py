@@ -32,13 +32,12 @@ from cs224d_l3._checks import check_number, check_size
 from cs224d_l3.corpora import (
     OUTSIDE,
     Sentence,
-    Splits,
     Vocabulary,
     convert_iob,
-    python_reference,
     read_columns,
     read_vectors,
 )
+from cs224d_l3.python_corpus import Splits, python_reference
 from cs224d_l3.windows import check_odd
 
 ENTITY = "ENTITY"  # the one tag of the max-margin objective
@@ -181,7 +180,8 @@ def objective(settings: Settings, scores: Tensor, target: Tensor) -> Tensor:
     """J of a batch."""
     if settings.objective == "softmax":
         return softmax_cross_entropy(scores, target)
-    return max_margin_loss(*scores.unbind(-1), margin=settings.margin)
+    true, corrupt = scores.unbind(-1)
+    return max_margin_loss(true, corrupt, settings.margin)
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64, grad:
 
 
 def gradients(f: Callable[..., Tensor], *inputs: Any, order: int = 1) -> list[Tensor]:
-    """Autograd's gradients of sum(v o f) with fixed v of both signs; of order 2, those of the gradients' sum as well."""
+    """Autograd's gradients of sum(v o f) with fixed v of both signs; order 2 adds the gradients of those."""
     inputs = tuple(x.detach().clone().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs)
     leaves = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
     out = f(*inputs)

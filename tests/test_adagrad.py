@@ -38,7 +38,10 @@ def sparse(g: Tensor, rows: Tensor) -> Tensor:
 
 @given(seed=seeds, steps=st.integers(1, 6), lr=st.floats(1e-3, 10), start=st.floats(0, 2), eps=st.floats(1e-10, 1))
 def test_steps_are_the_notes_formula(seed: int, steps: int, lr: float, start: float, eps: float) -> None:
-    theta, gradients = normal(3, 2, seed=seed, grad=False), [normal(3, 2, seed=seed + i + 1, grad=False) for i in range(steps)]
+    theta, gradients = (
+        normal(3, 2, seed=seed, grad=False),
+        [normal(3, 2, seed=seed + i + 1, grad=False) for i in range(steps)],
+    )
     found = run(theta, gradients, lr=lr, initial_accumulator_value=start, eps=eps)
     torch.testing.assert_close(found, notes(theta, gradients, lr, eps, start))
 

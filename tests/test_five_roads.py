@@ -47,7 +47,9 @@ def by_autograd(output: Network, x: Tensor, W: list[Tensor], b: list[Tensor], de
     return list(torch.autograd.grad(output(x, W, b) @ delta, [*W, *b, x], create_graph=True, materialize_grads=True))
 
 
-def by_hand(backprop: Callable[..., object], name: str, x: Tensor, W: list[Tensor], b: list[Tensor], delta: Tensor) -> list[Tensor]:
+def by_hand(
+    backprop: Callable[..., object], name: str, x: Tensor, W: list[Tensor], b: list[Tensor], delta: Tensor
+) -> list[Tensor]:
     found = backprop(x, W, b, UNITS[name].f, UNITS[name].f_prime, delta)
     return [*found.W, *found.b, found.delta[0]]  # type: ignore[attr-defined]
 
@@ -100,12 +102,8 @@ def test_five_roads_meet_in_second_order(layers: list[int], name: str, seed: int
         first = roads[road](thetas[-1], list(thetas[:K]), list(thetas[K:-1]))
         return torch.stack([(g * v_i).sum() for g, v_i in zip(first, v, strict=True)]).sum()
 
-    second = {
-        road: torch.autograd.grad(projected(road, *thetas), thetas, materialize_grads=True) for road in roads
-    }
-    differences = by_differences(
-        lambda *t: projected("matrices", *t), thetas
-    )
+    second = {road: torch.autograd.grad(projected(road, *thetas), thetas, materialize_grads=True) for road in roads}
+    differences = by_differences(lambda *t: projected("matrices", *t), thetas)
     for i in range(len(thetas)):
         for road in ("functions", "elements", "matrices"):
             torch.testing.assert_close(second[road][i], second["torch"][i], rtol=1e-9, atol=1e-12)

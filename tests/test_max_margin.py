@@ -24,9 +24,7 @@ def test_loss_is_torchs_margin_ranking_loss(shape: tuple[int, ...], margin: floa
     if reduction == "mean" and 0 in shape:
         return  # nan, in torch as here
     s, s_c = normal(*shape, seed=seed), normal(*shape, seed=seed + 1)
-    assert_same_gradients(
-        lambda s, s_c: max_margin_loss(s, s_c, margin, reduction), torchs(margin, reduction), s, s_c
-    )
+    assert_same_gradients(lambda s, s_c: max_margin_loss(s, s_c, margin, reduction), torchs(margin, reduction), s, s_c)
 
 
 def test_a_pair_exactly_on_the_margin_counts_as_violated() -> None:

@@ -63,7 +63,9 @@ def test_1_3_museums_in_paris_are_amazing() -> None:
     assert x.shape == (20,)
     s = score(x, W, b, U)
     assert s.shape == ()
-    by_hand = sum(U[0, i].item() * f(b[i].item() + sum(W[i, j].item() * x[j].item() for j in range(20))) for i in range(8))
+    by_hand = sum(
+        U[0, i].item() * f(b[i].item() + sum(W[i, j].item() * x[j].item() for j in range(20))) for i in range(8)
+    )
     assert math.isclose(s.item(), by_hand, rel_tol=1e-12)
 
 
@@ -128,7 +130,9 @@ def test_2_1_the_gradient_of_figure_5_by_differences() -> None:
     def s(W: Tensor) -> Tensor:
         return score(tensor(X), W, tensor(B1), tensor(W2))
 
-    torch.testing.assert_close(numerical_gradient(s, tensor(W1)), figure_5(elementwise_gradients).W[0], rtol=1e-8, atol=1e-9)
+    torch.testing.assert_close(
+        numerical_gradient(s, tensor(W1)), figure_5(elementwise_gradients).W[0], rtol=1e-8, atol=1e-9
+    )
 
 
 def test_2_6_the_notes_two_lines_of_adagrad() -> None:

@@ -17,7 +17,9 @@ def test_loss_is_torchs_cross_entropy(batch: int, classes: int, reduction: str, 
     z = normal(batch, classes, seed=seed)
     target = torch.randint(classes, (batch,), generator=torch.Generator().manual_seed(seed))
     assert_same_gradients(
-        lambda z: softmax_cross_entropy(z, target, reduction), lambda z: F.cross_entropy(z, target, reduction=reduction), z
+        lambda z: softmax_cross_entropy(z, target, reduction),
+        lambda z: F.cross_entropy(z, target, reduction=reduction),
+        z,
     )
 
 

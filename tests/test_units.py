@@ -69,7 +69,11 @@ def test_gradients_pass_every_check_of_torch(name: str, shape: tuple[int, ...]) 
 @each_unit
 def test_unit_under_torch_func(name: str) -> None:
     z = normal(3, 4, grad=False)
-    for transform in (torch.func.jacrev, torch.func.vmap, lambda f: torch.func.vmap(torch.func.grad(lambda r: f(r).sum()))):
+    for transform in (
+        torch.func.jacrev,
+        torch.func.vmap,
+        lambda f: torch.func.vmap(torch.func.grad(lambda r: f(r).sum())),
+    ):
         torch.testing.assert_close(transform(UNITS[name].f)(z), transform(TORCH_UNITS[name])(z))
 
 

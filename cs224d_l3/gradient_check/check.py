@@ -19,13 +19,13 @@ class Worst(NamedTuple):
     """The element that is furthest outside its bound."""
 
     argument: str
-    index: tuple[int, ...]
+    at: tuple[int, ...]
     analytical: float
     numerical: float
     bound: float
 
     def __str__(self) -> str:
-        at = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        at = f"[{', '.join(map(str, self.at))}]" if self.at else ""
         return (
             f"d/d{self.argument}{at}: by formula {self.analytical:.10g}, by differences {self.numerical:.10g}"
             f" +- {self.bound:.1e}"
@@ -104,7 +104,9 @@ def _check(terms: Callable[..., Tensor], thetas: list[Tensor], names: list[str],
         point = theta.detach().clone()
         elements = point.view(-1)
 
-        def J_along(i: int, old: float, step: float, k: int = k, point: Tensor = point, elements: Tensor = elements) -> float:
+        def J_along(
+            i: int, old: float, step: float, k: int = k, point: Tensor = point, elements: Tensor = elements
+        ) -> float:
             elements[i] = old + step
             with torch.no_grad():
                 J_step = terms(*thetas[:k], point, *thetas[k + 1 :]).sum().item()

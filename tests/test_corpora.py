@@ -1,0 +1,190 @@
+"""Real text in: what is read right, and what is refused with file and line."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cs224d_l3.corpora import (
+    CAPITALISATION,
+    Vocabulary,
+    capitalisation,
+    convert_iob,
+    read_columns,
+    read_text,
+    read_vectors,
+    tokenize,
+)
+
+FOUR_COLUMNS = """-DOCSTART- -X- O O
+
+EU NNP I-NP I-ORG
+rejects VBZ I-VP O
+
+-DOCSTART- -X- O O
+
+Peter NNP I-NP I-PER
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path):  # type: ignore[no-untyped-def]
+    def write(content: str | bytes) -> Path:
+        path = tmp_path / "file.txt"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def test_the_shared_tasks_four_columns(write) -> None:  # type: ignore[no-untyped-def]
+    assert read_columns(write(FOUR_COLUMNS)) == [(["EU", "rejects"], ["I-ORG", "O"]), (["Peter"], ["I-PER"])]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a O\nb X\n\nc O", "a\tO\nb\tX\n\n\n\nc O\n\n", "\ufeffa O\r\nb X\r\n\r\nc O\r\n", "  a   O  \nb X\n \t\nc O\n"],
+)
+def test_two_columns_however_they_are_set(write, content: str) -> None:  # type: ignore[no-untyped-def]
+    assert read_columns(write(content)) == [(["a", "b"], ["O", "X"]), (["c"], ["O"])]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        ("a O\nb\n", 2, "expected 2 columns, word first and tag last, got 'b'"),
+        ("a O\nb NN O\n", 2, "expected 2 columns"),
+        ("a B-X\nb X\n", 2, "a tag must be O, B-... or I-..., got 'X'"),
+        ("a X\nb O\n\nc I-X\n", 4, "a tag must be plain, as the tags before it are, got 'I-X'"),
+        ("a O\nb S-X\n", 2, "a tag must be O, B-... or I-..., got 'S-X'"),
+        (b"a O\nb\xff O\n", 2, "expected UTF-8 text, got the byte 0xff"),
+    ],
+)
+def test_a_wrong_line_is_named(write, content: str | bytes, line: int, message: str) -> None:  # type: ignore[no-untyped-def]
+    path = write(content)
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        read_columns(path)
+    assert str(error.value).startswith(f"{path}:{line}: {message}")
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "-DOCSTART- -X- O O\n\n"])
+def test_a_file_without_a_sentence_is_refused(write, content: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="got no sentence"):
+        read_columns(write(content))
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere.txt"):
+        read_columns("nowhere.txt")
+
+
+def entities(tags: list[str]) -> list[tuple[str, int, int]]:
+    """As conlleval finds them."""
+    found, start = [], None
+    for i, (before, tag) in enumerate(zip(["O", *tags], [*tags, "O"], strict=True)):
+        begins = tag[0] == "B" or (tag[0] == "I" and before[1:] != tag[1:])
+        if start is not None and (begins or tag == "O"):
+            found.append((before[2:], start, i))
+            start = None
+        if begins:
+            start = i
+    return found
+
+
+iob_tags = st.lists(st.sampled_from(["O", "B-A", "I-A", "B-B", "I-B"]), max_size=10)
+
+
+@given(tags=iob_tags, scheme=st.sampled_from(["IOB1", "IOB2"]))
+def test_conversion_keeps_the_entities(tags: list[str], scheme: str) -> None:
+    converted = convert_iob(tags, scheme)
+    assert entities(converted) == entities(tags)
+    assert convert_iob(converted, scheme) == converted
+
+
+@given(tags=iob_tags)
+def test_iob2_begins_with_b_and_iob1_only_where_it_must(tags: list[str]) -> None:
+    for i, tag in enumerate(convert_iob(tags, "IOB2")):
+        assert (tag[0] == "B") == any(start == i for _, start, _ in entities(tags))
+    one = convert_iob(tags, "IOB1")
+    for before, tag in zip(["O", *one], one, strict=False):
+        assert tag[0] != "B" or before[2:] == tag[2:]
+
+
+def test_plain_tags_stay() -> None:
+    assert convert_iob(["O", "PER", "B-", "I"], "IOB2") == ["O", "PER", "B-", "I"]
+    with pytest.raises(ValueError, match="scheme must be one of 'IOB1', 'IOB2', got 'BIOES'"):
+        convert_iob(["O"], "BIOES")
+
+
+def test_tokens() -> None:
+    assert tokenize("Don't use collections.abc (yet), e.g. x_1 == 2.5!") == (
+        ["Don't", "use", "collections.abc", "(", "yet", ")", ",", "e.g", ".", "x_1", "=", "=", "2.5", "!"]
+    )
+    assert tokenize("  \n") == []
+
+
+def test_text_is_a_sentence_a_line(write) -> None:  # type: ignore[no-untyped-def]
+    assert list(read_text(write("a b\n\n <unk> N \n"))) == [["a", "b"], ["<unk>", "N"]]
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [("paris", "lower"), ("x1", "lower"), ("NATO", "all capitals"), ("U.N.", "all capitals"), ("iPhone", "one capital"),
+     ("Paris", "initial capital"), ("McDonald", "initial capital"), ("1996", "none"), (",", "none"), ("", "none")],
+)  # fmt: skip
+def test_capitalisation(word: str, kind: str) -> None:
+    assert CAPITALISATION[capitalisation(word)] == kind
+
+
+@given(words=st.lists(st.text("abAB", min_size=1, max_size=3), max_size=20), min_count=st.integers(1, 3))
+def test_vocabulary_holds_the_frequent_words(words: list[str], min_count: int) -> None:
+    vocabulary = Vocabulary(words, min_count)
+    counts = Counter(word.lower() for word in words)
+    assert set(vocabulary.words[2:]) == {word for word, n in counts.items() if n >= min_count}
+    for word, index in zip(words, vocabulary.encode(words).tolist(), strict=True):
+        assert index == 1 or vocabulary.words[index] == word.lower()
+        assert (index == 1) == (counts[word.lower()] < min_count)
+
+
+def test_a_vocabulary_is_made_anew_from_its_words() -> None:
+    first = Vocabulary("b a b <unk> C".split(), lower=False)
+    assert first.words == ["<pad>", "<unk>", "b", "a", "C"]
+    assert Vocabulary(first.words, lower=False).words == first.words
+    assert first.encode(["C", "c", "<unk>"]).tolist() == [4, 1, 1]
+
+
+def test_word_vectors(write) -> None:  # type: ignore[no-untyped-def]
+    words, vectors = read_vectors(write("the 0.5 -1\n. . 2 3e-1\n"))
+    assert words == ["the", ". ."]
+    assert torch.equal(vectors, torch.tensor([[0.5, -1], [2, 0.3]]))
+    words, vectors = read_vectors(write("2 3\nthe 1 2 3\nof 4 5 6\n"), wanted={"of"})  # word2vec's first line
+    assert words == ["of"]
+    assert vectors.tolist() == [[4, 5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        ("a 1 2\nb 1\n", 2, "expected a word and 2 numbers, got 1 after 'b'"),
+        ("a 1 2\nb 1 2 3\n", 2, "expected a word and 2 numbers, got 3 after 'b'"),
+        ("a 1 2\nb 1 x\n", 2, "expected a word and 2 numbers, got 'b 1 x'"),
+        ("a 1 2\nb\n", 2, "expected a word and 2 numbers, got 0 after 'b'"),
+        ("a\nb 1\n", 1, "expected a word and its numbers, got 0 after 'a'"),
+        ("a 1 nan\n", 1, "expected a word and 2 numbers, got 'a 1 nan'"),
+    ],
+)
+def test_a_wrong_vector_is_named(write, content: str, line: int, message: str) -> None:  # type: ignore[no-untyped-def]
+    path = write(content)
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        read_vectors(path)
+    assert str(error.value) == f"{path}:{line}: {message}"
+
+
+def test_vectors_of_no_wanted_word_are_refused(write) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="expected vectors of wanted words, got none"):
+        read_vectors(write("a 1 2\n"), wanted={"b"})
+    with pytest.raises(ValueError, match="expected vectors of some words, got none"):
+        read_vectors(write(""))

@@ -1,0 +1,112 @@
+"""The package as a whole: its names, its imports, its documentation."""
+
+import ast
+import inspect
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import torch
+
+import cs224d_l3
+
+HOME = Path(cs224d_l3.__file__).parent
+MODULES = [*sorted(path.stem for path in HOME.glob("[a-z]*.py")), "gradient_check"]
+
+# what each module may import of the package; the arrows all point one way
+IMPORTS = {
+    "_checks": set(),
+    "_function": set(),
+    "units": {"_checks", "_function"},
+    "xavier": {"_checks"},
+    "neuron": {"_checks", "_function", "units"},
+    "layer": {"_checks", "_function", "units", "xavier"},
+    "windows": {"_checks"},
+    "feed_forward": {"_checks", "layer", "units", "windows", "xavier"},
+    "max_margin": {"_checks", "_function"},
+    "softmax": {"_checks", "_function"},
+    "backprop": {"_checks"},
+    "gradient_check": {"_checks"},
+    "regularization": {"_checks", "_function"},
+    "learning_rate": {"_checks"},
+    "adagrad": {"_checks"},
+    "corpora": {"_checks"},
+    "python_corpus": {"corpora"},
+}
+
+
+def imports(path: Path, inside: str = "") -> set[str]:
+    """The package's modules that a file imports, those of its own folder left out."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            if node.level == (2 if inside else 1):
+                found.add((node.module or "").split(".")[0])
+            elif node.level == 0 and (node.module or "").startswith("cs224d_l3"):
+                found.add((node.module or "").removeprefix("cs224d_l3").strip(".") or "cs224d_l3")
+        elif isinstance(node, ast.Import):
+            found |= {name.name for name in node.names if name.name.startswith("cs224d_l3")}
+    return found
+
+
+@pytest.mark.parametrize("module", IMPORTS)
+def test_imports_point_one_way(module: str) -> None:
+    if (HOME / module).is_dir():
+        found = set().union(*(imports(path, module) for path in (HOME / module).glob("*.py")))
+    else:
+        found = imports(HOME / f"{module}.py")
+    assert found == IMPORTS[module]
+
+
+def test_every_module_is_on_the_list() -> None:
+    assert {path.stem for path in HOME.glob("*.py")} - {"__init__"} | {"gradient_check"} == IMPORTS.keys()
+
+
+def test_the_package_needs_torch_alone() -> None:
+    needed = set()
+    for path in HOME.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                needed |= {name.name.split(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                needed.add((node.module or "").split(".")[0])
+    import sys
+
+    assert needed - set(sys.stdlib_module_names) == {"torch"}
+
+
+def test_all_lists_what_the_package_exports() -> None:
+    public = {
+        name for name, value in vars(cs224d_l3).items() if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert set(cs224d_l3.__all__) == public
+    assert len(cs224d_l3.__all__) == len(public)
+
+
+def test_no_name_hides_a_module() -> None:
+    assert not set(cs224d_l3.__all__) & set(MODULES)
+
+
+@pytest.mark.parametrize("name", [name for name in cs224d_l3.__all__ if name != "UNITS"])
+def test_everything_public_says_what_it_is(name: str) -> None:
+    thing = getattr(cs224d_l3, name)
+    assert thing.__doc__
+    assert thing.__module__.startswith("cs224d_l3.")
+
+
+def test_every_function_of_the_lecture_has_a_module_of_its_own_kind() -> None:
+    for name, unit in cs224d_l3.UNITS.items():
+        assert unit.f is getattr(cs224d_l3, name)
+        assert unit.f_prime is getattr(cs224d_l3, f"{name}_prime")
+        assert issubclass(unit.module, torch.nn.Module)
+        assert unit.module.__name__ in cs224d_l3.__all__
+
+
+def test_version() -> None:
+    assert version("cs224d_l3") == cs224d_l3.__version__
+    changelog = (HOME.parent / "CHANGELOG.md").read_text()
+    assert f"## {cs224d_l3.__version__}" in changelog
+
+
+def test_types_are_shipped() -> None:
+    assert (HOME / "py.typed").exists()

@@ -1,0 +1,41 @@
+"""The corpus that ships with Python."""
+
+from collections import Counter
+
+import pytest
+
+from cs224d_l3.python_corpus import Splits, python_reference
+
+
+@pytest.fixture(scope="module", params=[0, 1])
+def splits(request: pytest.FixtureRequest) -> Splits:
+    return python_reference(request.param)
+
+
+def test_the_python_reference_is_a_corpus_of_some_size(splits: Splits) -> None:
+    words = [sum(len(s.words) for s in part) for part in splits]
+    assert 40_000 < sum(words) < 80_000
+    assert words[0] > 0.5 * sum(words)
+    assert min(words) > 0.1 * sum(words)
+
+
+def test_no_paragraph_stands_in_two_splits_or_twice(splits: Splits) -> None:
+    texts = [" ".join(s.words) for part in splits for s in part]
+    assert len(texts) - len(set(texts)) < 0.01 * len(texts)  # a few differ in nothing but their list marks
+    train, dev, test = ({" ".join(s.words) for s in part} for part in splits)
+    assert len(test & train) + len(dev & train) + len(dev & test) <= 3
+
+
+def test_marks_are_stripped_and_words_like_for_are_both(splits: Splits) -> None:
+    counts = Counter(pair for part in splits for s in part for pair in zip(*s, strict=True))
+    assert {tag for _, tag in counts} == {"O", "CODE"}
+    assert not any(word == '"' for word, _ in counts)
+    for word in ("for", "in", "with"):
+        assert counts[word, "O"] > 100
+        assert counts[word, "CODE"] > 5
+    assert sum(word == "::=" or word == ">>>" for word, _ in counts) == 0
+
+
+def test_the_split_is_repeatable_and_depends_on_the_seed() -> None:
+    assert python_reference(3) == python_reference(3)
+    assert python_reference(3) != python_reference(4)

@@ -1,0 +1,226 @@
+"""The scripts, run small, as a user runs them."""
+
+import contextlib
+import importlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import pytest
+import torch
+from _scores import best_threshold, by_majority, score_tags, win_rate
+from _training import run as run_main
+
+from cs224d_l3.corpora import Sentence
+
+ROOT = Path(__file__).parents[1]
+
+
+@contextlib.contextmanager
+def working_in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+class Result(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(script: str, *arguments: object, cwd: Path, stdin: str = "") -> Result:
+    """Runs a script with its command line in a folder, in this process."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    main = importlib.import_module(script).main
+    with (
+        working_in(cwd),
+        mock.patch("sys.argv", [script, *map(str, arguments)]),
+        mock.patch("sys.stdin", io.StringIO(stdin)),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            run_main(main)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return Result(code, out.getvalue(), err.getvalue())
+
+
+TRAIN = "".join(f"{word} O\nlives O\nin O\n{place} {tag}\n. O\n\n" for word, place, tag in [
+    ("Ann", "Paris", "I-LOC"), ("Bob", "Rome", "I-LOC"), ("Cid", "peace", "O"), ("Dan", "Oslo", "I-LOC"),
+    ("Eve", "Kyiv", "I-LOC"), ("Flo", "fear", "O"), ("Gus", "Bonn", "I-LOC"), ("Hal", "hope", "O"),
+] * 5)  # fmt: skip
+SMALL = ("--d", 5, "--hidden", 5, "--batch", 4, "--lr", 0.3, "--dropout", 0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """A folder with a column file, a checkpoint trained on it, and what the training printed."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "train.txt").write_text(TRAIN)
+    files = ("--train", "train.txt", "--dev", "train.txt", "--test", "train.txt")
+    return folder, run("train_window", *files, *SMALL, cwd=folder)
+
+
+def test_training_on_columns_learns_them(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, result = trained
+    assert result.returncode == 0, result.stderr
+    assert "tags O I-LOC" in result.stdout
+    lines = result.stdout.splitlines()
+    assert lines[1].startswith("epoch  1  loss ")
+    test = next(line for line in lines if line.startswith("test"))
+    assert float(test.split()[-1]) > 95
+    assert "every word's most frequent tag" in result.stdout
+    assert (folder / "runs" / "window.pt").exists()
+    assert list((folder / "runs").iterdir()) == [folder / "runs" / "window.pt"]
+
+
+def test_training_is_repeatable(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, first = trained
+    files = ("--train", "train.txt", "--dev", "train.txt", "--test", "train.txt", "--out", "again.pt")
+    second = run("train_window", *files, *SMALL, cwd=folder)
+    scores = [
+        [line.rsplit("  ", 1)[0] for line in r.stdout.splitlines() if line.startswith("epoch")] for r in (first, second)
+    ]
+    assert scores[0] == scores[1]
+    models = [torch.load(folder / name, weights_only=True)["model"] for name in ("runs/window.pt", "again.pt")]
+    assert all(torch.equal(a, b) for a, b in zip(models[0].values(), models[1].values(), strict=True))
+
+
+def test_tagging_a_sentence_a_file_and_standard_input(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, _ = trained
+    text = "Zoe lives in Paris.\n\nZoe lives in hope.\n"
+    (folder / "text.txt").write_text(text)
+    one = run("tag", "Zoe lives in Paris.", cwd=folder)
+    assert one.returncode == 0, one.stderr
+    words, tags, scores = zip(*(line.split("\t") for line in one.stdout.split("\n") if line), strict=True)
+    assert words == ("Zoe", "lives", "in", "Paris", ".")
+    assert tags == ("O", "O", "O", "B-LOC", "O")  # IOB2, whatever the training file had
+    assert all(0 <= float(score) <= 1 for score in scores)
+    by_file = run("tag", "--file", "text.txt", cwd=folder)
+    assert by_file.stdout.startswith(one.stdout)
+    assert by_file.stdout.count("\n\n") == 2
+    assert run("tag", "--file", "-", cwd=folder, stdin=text).stdout == by_file.stdout
+
+
+def test_max_margin_prints_how_often_the_true_window_wins(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, _ = trained
+    result = run(
+        "train_window", "--train", "train.txt", "--objective", "max-margin", *SMALL, "--out", "margin.pt", cwd=folder
+    )
+    assert result.returncode == 0, result.stderr
+    assert "the window of an entity outscores another in" in result.stdout
+    tagged = run("tag", "Ann lives in Rome.", "--checkpoint", "margin.pt", cwd=folder)
+    assert "Rome\tENTITY\t" in tagged.stdout
+
+
+@pytest.mark.parametrize("unit", ["sigmoid", "hardtanh", "softsign", "relu", "leaky_relu"])
+def test_every_setting_runs(trained, unit: str) -> None:  # type: ignore[no-untyped-def]
+    folder, _ = trained
+    (folder / "vectors.txt").write_text("paris 1 0 0\nRome 0 1 0\nnever 0 0 1\n")
+    result = run(
+        "train_window", "--train", "train.txt", "--vectors", "vectors.txt", "--unit", unit, "--l2", 1e-3, "--window", 3,
+        "--no-capitalisation", "--epochs", 2, "--out", f"{unit}.pt", cwd=folder,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    content = torch.load(folder / f"{unit}.pt", weights_only=True)
+    assert content["model"]["input.L.weight"].shape == (len(content["words"]), 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--lr", "-1"], "lr must be a finite number above 0, got -1.0"),
+        (["--window", "4"], "window must be odd"),
+        (["--unit", "cosine"], "sigmoid"),
+        (["--dev", "train.txt"], "train must be given where dev or test is"),
+        (["--train", "nowhere.txt"], "nowhere.txt"),
+        (["--train", "broken.txt"], "broken.txt:2: expected 2 columns"),
+        (["--train", "all_o.txt"], "the tags to train on must hold O and one more, got ['O']"),
+        (["--train", "train.txt", "--dev", "other.txt"], "['I-PER'] are not"),
+        (["--train", "train.txt", "--vectors", "short.txt"], "short.txt:2: expected a word and 2 numbers, got 1"),
+        (["--device", "toaster"], "device must be auto, cpu, cuda"),
+        (["--out", "."], "out must be a file, and . is a folder"),
+    ],
+)
+def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
+    folder, _ = trained
+    (folder / "broken.txt").write_text("a O\nb\n")
+    (folder / "all_o.txt").write_text("a O\n\nb O\n\nc O\n")
+    (folder / "other.txt").write_text("Ann I-PER\n")
+    (folder / "short.txt").write_text("a 1 2\nb 1\n")
+    before = sorted(folder.rglob("*"))
+    result = run("train_window", *arguments, cwd=folder)
+    assert result.returncode == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert "Traceback" not in result.stderr
+    assert "epoch" not in result.stdout
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_tag_refuses_what_is_no_checkpoint(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, _ = trained
+    torch.save({"model": 1}, folder / "foreign.pt")
+    for name, message in [
+        ("train.txt", "expected a checkpoint of this script, and it cannot be read as one"),
+        ("foreign.pt", "another kind of file"),
+        ("nowhere.pt", "nowhere.pt"),
+    ]:
+        result = run("tag", "a b", "--checkpoint", name, cwd=folder)
+        assert result.returncode == 2
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr
+    assert run("tag", cwd=folder).returncode == 2
+
+
+@pytest.mark.parametrize("script", ["train_window", "tag"])
+def test_scripts_start_by_themselves_and_show_their_settings(script: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--help"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "--device" in result.stdout
+
+
+def test_entities_are_counted_as_conlleval_does() -> None:
+    gold = [["O", "I-PER", "I-PER", "B-PER", "O", "I-LOC"]]
+    found = [["O", "I-PER", "I-PER", "I-PER", "O", "B-LOC"]]
+    # three entities in gold; two found, of which the place is right
+    score = score_tags(gold, found)
+    assert score == pytest.approx((50, 100 / 3, 40))
+
+
+def test_plain_tags_are_counted_by_word() -> None:
+    assert score_tags([["X", "X", "O", "Y"]], [["X", "O", "Y", "X"]]) == pytest.approx((100 / 3, 100 / 3, 100 / 3))
+    assert score_tags([["O"]], [["O"]]) == (0, 0, 0)
+
+
+def test_win_rate_counts_all_pairs() -> None:
+    generator = torch.Generator().manual_seed(0)
+    s = torch.randint(6, (40,), generator=generator).double()
+    entity = torch.rand(40, generator=generator) < 0.4
+    pairs = [(a > b) + 0.5 * (a == b) for a in s[entity].tolist() for b in s[~entity].tolist()]
+    assert win_rate(s, entity) == pytest.approx(100 * sum(pairs) / len(pairs))
+
+
+def test_the_threshold_is_the_best_of_all() -> None:
+    generator = torch.Generator().manual_seed(0)
+    s, entity = torch.rand(30, generator=generator), torch.rand(30, generator=generator) < 0.3
+
+    def f1(threshold: float) -> float:
+        found = s > threshold
+        return float(2 * (found & entity).sum() / (found.sum() + entity.sum()))
+
+    assert f1(best_threshold(s, entity)) == max(f1(t) for t in [-1.0, *s.tolist()])
+
+
+def test_majority_is_the_most_frequent_tag_of_a_word() -> None:
+    majority = by_majority([Sentence(["a", "b", "a", "a"], ["X", "X", "O", "X"])])
+    assert majority(Sentence(["a", "b", "new"], ["O", "O", "O"])) == ["X", "X", "O"]
