@@ -42,7 +42,7 @@ def win_rate(s: Tensor, is_entity: Tensor) -> float:
     """How often an entity's window outscores another, in per cent of all pairs of the two; a tie is half a win."""
     entities, others = s[is_entity].contiguous(), s[~is_entity].sort().values
     below = torch.searchsorted(others, entities) + torch.searchsorted(others, entities, right=True)
-    return 100 * float(below.double().mean()) / 2 / len(others)
+    return 100 * float(below.double().mean()) / 2 / max(1, len(others))
 
 
 def best_threshold(s: Tensor, is_entity: Tensor) -> float:

@@ -17,6 +17,8 @@ def run(main: Callable[[], None]) -> None:
     """Runs a script; what was wrong with its input is printed as one sentence, without a traceback."""
     try:
         main()
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError, IndexError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)

@@ -187,10 +187,9 @@ def objective(settings: Settings, scores: Tensor, target: Tensor) -> Tensor:
 def main() -> None:
     settings = tyro.cli(Settings)
     device = pick_device(settings.device)
+    prepare_output(settings.out)
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
-
-    prepare_output(settings.out)
 
     splits = read_splits(settings)
     tags = tag_set(splits)
@@ -198,7 +197,8 @@ def main() -> None:
     model = tagger.model.to(device)
     rare = rare.to(device)
     train, dev, test = (tagger.windows(s.words for s in part) for part in splits)
-    target = torch.tensor([tags.index(tag) for s in splits.train for tag in s.tags])
+    index = {tag: i for i, tag in enumerate(tags)}
+    target = torch.tensor([index[tag] for s in splits.train for tag in s.tags])
 
     def evaluate(part: list[Sentence], windows: Windows, fit_threshold: bool = False) -> Score:
         found, scores = tagger.predict(windows)

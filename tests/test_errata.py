@@ -78,12 +78,20 @@ def test_1_5_passing_the_error_back_is_a_first_derivative() -> None:
     delta = elementwise_gradients(x, W, b, sigmoid, sigmoid_prime).delta
     z = W[0] @ x + b[0]
 
-    def J(z: Tensor) -> Tensor:
-        return (W[2] @ sigmoid(W[1] @ sigmoid(z) + b[1]) + b[2]).sum()
-
-    assert agree(numerical_gradient(J, z), delta[1])
-    second = torch.autograd.functional.hessian(J, z.detach()).diagonal()
+    assert agree(numerical_gradient(lambda z: output_from(z, W, b), z), delta[1])
+    second = torch.autograd.functional.hessian(lambda z: output_from(z, W, b), z.detach()).diagonal()
     assert not agree(second, delta[1])
+
+
+def test_1_5_the_error_is_the_derivative_by_the_input() -> None:
+    """Seed, the translator: "the derivative by the activation's output". delta^(k) is dJ/dz^(k), not dJ/da^(k)."""
+    x, W, b = network()
+    delta = elementwise_gradients(x, W, b, sigmoid, sigmoid_prime).delta
+    z = W[0] @ x + b[0]
+    by_output = numerical_gradient(lambda a: (W[2] @ sigmoid(W[1] @ a + b[1]) + b[2]).sum(), sigmoid(z))
+    assert agree(numerical_gradient(lambda z: output_from(z, W, b), z), delta[1])
+    assert not agree(by_output, delta[1])
+    assert agree(by_output * sigmoid_prime(z), delta[1])
 
 
 def test_1_6_weight_indices() -> None:
@@ -172,6 +180,13 @@ def test_2_3_hard_tanh() -> None:
 
     assert agree(pieces(-1), hardtanh(Z))
     assert not agree(pieces(1), hardtanh(Z))
+
+
+def test_2_3_hard_tanh_saturates_at_both_ends() -> None:
+    """Seed: "saturates where z is greater than 1". So it does where z is less than -1: |z| > 1."""
+    flat = slope(hardtanh) == 0
+    assert torch.equal(flat, Z.abs() > 1)
+    assert not torch.equal(flat, Z > 1)
 
 
 def test_2_3_soft_sign_derivative() -> None:
