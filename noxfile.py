@@ -27,7 +27,7 @@ def run_in_own_environment() -> int:
         else:  # Debian and Ubuntu split off what puts pip into an environment; a pip wheel can do it from outside
             subprocess.check_call([sys.executable, "-m", "venv", "--without-pip", "--clear", str(home)])
             pip = [str(python), str(download_pip(home)) + "/pip"]
-        subprocess.check_call([*pip, "install", "--quiet", "-c", str(HERE / "constraints.txt"), "nox"])
+        subprocess.check_call([*pip, "install", "--quiet", "-c", str(HERE / "constraints.txt"), "pip", "nox"])
     return subprocess.call([str(python), __file__, *sys.argv[1:]])
 
 
