@@ -35,11 +35,13 @@ def download_pip(folder: Path) -> Path:
     """pip's own wheel, which runs as it is; checked against the digest that the index states."""
     import hashlib
     import json
+    from urllib.parse import urljoin
     from urllib.request import urlopen
 
-    with urlopen("https://pypi.org/pypi/pip/json") as answer:
+    index = "https://pypi.org/pypi/pip/json"
+    with urlopen(index) as answer:
         wheel = next(file for file in json.load(answer)["urls"] if file["packagetype"] == "bdist_wheel")
-    with urlopen(wheel["url"]) as answer:
+    with urlopen(urljoin(index, wheel["url"])) as answer:
         content = answer.read()
     if hashlib.sha256(content).hexdigest() != wheel["digests"]["sha256"]:
         raise SystemExit(f"{wheel['url']} did not arrive as the index states it")
@@ -61,6 +63,7 @@ except ImportError:
 nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
