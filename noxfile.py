@@ -70,7 +70,9 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 def install(session: nox.Session, *groups: str) -> None:
     """The package with what the scripts need, and some dependency groups, at the versions of constraints.txt."""
-    session.install("-c", "constraints.txt", "-e", ".[scripts]", *nox.project.dependency_groups(PYPROJECT, *groups))
+    session.install(
+        "-c", "constraints.txt", "-e", ".[scripts,hypothesis]", *nox.project.dependency_groups(PYPROJECT, *groups)
+    )
 
 
 @nox.session

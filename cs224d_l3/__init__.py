@@ -40,7 +40,13 @@ from .max_margin import MaxMarginLoss, max_margin_loss
 from .backprop import Gradients, elementwise_gradients, vectorized_gradients
 
 # 2.1 Gradient check
-from .gradient_check import GradientCheckError, check_gradients, numerical_gradient, relative_error
+from .gradient_check import (
+    GradientCheckError,
+    check_gradients,
+    numerical_gradient,
+    numerical_jacobian,
+    relative_error,
+)
 
 # 2.2 Regularisation
 from .regularization import l2_penalty, weight_matrices
@@ -110,6 +116,7 @@ __all__ = [
     "GradientCheckError",
     "check_gradients",
     "numerical_gradient",
+    "numerical_jacobian",
     "relative_error",
     # 2.2 Regularisation
     "l2_penalty",

@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import normal, seeds
 from torch import Tensor
 
-from cs224d_l3 import GradientCheckError, check_gradients, numerical_gradient, relative_error
+from cs224d_l3 import GradientCheckError, check_gradients, numerical_gradient, numerical_jacobian, relative_error
 
 
 @given(seed=seeds, h=st.floats(1e-6, 1e-4))
@@ -84,9 +84,11 @@ def test_the_wrong_element_is_named(seed: int, i: int, j: int, factor: float) ->
 
 @given(seed=seeds)
 def test_a_right_gradient_passes(seed: int) -> None:
-    worst = check_gradients(lambda x: Scaled.apply(x, (0,), 1.0), normal(5, seed=seed), order=2)
-    assert worst is not None
-    assert abs(worst.analytical - worst.numerical) <= worst.bound
+    x = normal(5, seed=seed)
+    report = check_gradients(lambda x: Scaled.apply(x, (0,), 1.0), x, order=2)
+    assert report
+    assert (report.verdict, report.findings, report.unjudged) == ("ok", [], 0)
+    assert report.checked == 2 * 5 + 2 * 10  # two cotangents; in second order by x and by the incoming gradient
 
 
 def test_a_wrong_second_derivative_is_found_in_second_order_alone() -> None:
@@ -110,8 +112,14 @@ def test_a_wrong_second_derivative_is_found_in_second_order_alone() -> None:
 
 
 def test_a_kink_is_not_judged() -> None:
-    with pytest.raises(GradientCheckError, match="the point lies on a kink"):
-        check_gradients(torch.relu, torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True))
+    report = check_gradients(torch.relu, torch.tensor([0.0, 1.0, -2.0], dtype=torch.float64, requires_grad=True))
+    assert report.verdict == "inconclusive"
+    assert (report.checked, report.unjudged) == (5, 1)  # the single-entry cotangent leaves the kink out
+
+
+def test_what_has_no_finite_value_is_not_judged() -> None:
+    report = check_gradients(torch.sqrt, torch.tensor([0.0, 4.0], dtype=torch.float64, requires_grad=True))
+    assert report.verdict == "inconclusive"
 
 
 @given(distance=st.floats(1e-5, 1e-2), side=st.sampled_from([-1, 1]))
@@ -124,18 +132,95 @@ def test_beside_a_kink_a_smaller_step_judges(distance: float, side: int) -> None
 
 def test_inputs_without_gradient_are_left_out() -> None:
     check_gradients(lambda x, i: x[i], [normal(4), torch.tensor([0, 3])])
-    assert check_gradients(torch.sum, normal(0)) is None
+    assert check_gradients(torch.sum, normal(0)).checked == 0
 
 
 def test_the_check_names_what_is_wrong() -> None:
     x = normal(2)
     with pytest.raises(ValueError, match="inputs must hold a tensor that requires a gradient"):
         check_gradients(torch.sin, x.detach())
-    with pytest.raises(TypeError, match="x must be float64"):
-        check_gradients(lambda x: x.sin(), normal(2, dtype=torch.float32))
+    with pytest.raises(TypeError, match="complex inputs are not supported"):
+        check_gradients(torch.abs, torch.ones(2, dtype=torch.complex128, requires_grad=True))
+    with pytest.raises(ValueError, match="f must give the same value for the same inputs"):
+        check_gradients(lambda x: x * torch.rand(()), x)
+    with pytest.raises(ValueError, match="it raised RuntimeError: ouch"):
+        check_gradients(lambda x: (_ for _ in ()).throw(RuntimeError("ouch")), x)
     with pytest.raises(TypeError, match="f must return a floating-point tensor"):
         check_gradients(lambda x: x.argmax(), x)
     with pytest.raises(ValueError, match="f must return a tensor with a gradient"):
         check_gradients(lambda x: x.detach(), x)
-    with pytest.raises(ValueError, match="order must be one of '1', '2', got '3'"):
+    with pytest.raises(ValueError, match="order must be 1 or 2, got 3"):
         check_gradients(torch.sin, x, order=3)
+
+
+@settings(max_examples=25)
+@given(seed=seeds, dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float16]))
+def test_low_precision_is_judged_at_its_own(seed: int, dtype: torch.dtype) -> None:
+    def f(x: Tensor, W: Tensor) -> Tensor:
+        return torch.tanh(x @ W.T).square()
+
+    x, W = normal(3, 4, seed=seed, dtype=dtype), normal(2, 4, seed=seed + 1, dtype=dtype)
+    assert check_gradients(f, [x, W])
+    with pytest.raises(GradientCheckError):
+        check_gradients(lambda x, W: f(x, W) + f(x, W).detach() * 4 - 4 * f(x, W), [x, W])
+
+
+@settings(max_examples=10)
+@given(seed=seeds, i=st.integers(0, 63), j=st.integers(0, 63))
+def test_one_wrong_entry_of_4096_is_found_and_named(seed: int, i: int, j: int) -> None:
+    def f(x: Tensor, W: Tensor) -> Tensor:
+        return torch.tanh(x @ Scaled.apply(W, (i, j), 1.01).T / 8)
+
+    with pytest.raises(GradientCheckError, match=rf"d/dW\[{i}, {j}\]"):
+        check_gradients(f, [normal(8, 64, seed=seed, grad=False), normal(64, 64, seed=seed + 1)])
+
+
+@pytest.mark.parametrize(
+    ("backward", "hint"),
+    [
+        (lambda d, x: -d * x.cos(), "the whole gradient is -1 times the right one"),
+        (lambda d, x: 0 * d, "the gradient is zero"),
+        (lambda d, x: (d * x.cos()).T, "it is the transpose of the right one"),
+        (lambda d, x: d * x.cos() * torch.tensor([1.0, 2.0, 1.0]), "3 of 9 elements are wrong"),
+        (lambda d, x: d * x.cos() / torch.zeros(()), "the gradient is not finite although the function is"),
+    ],
+)
+def test_the_hint_says_what_to_look_at(backward, hint: str) -> None:  # type: ignore[no-untyped-def]
+    class Wrong(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+            ctx.save_for_backward(x)
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx, delta: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+            found: Tensor = backward(delta, *ctx.saved_tensors)
+            return found
+
+    with pytest.raises(GradientCheckError, match=hint) as error:
+        check_gradients(Wrong.apply, normal(3, 3), names=["theta"])
+    assert "d/dtheta[" in str(error.value)
+    assert error.value.report is not None
+    assert error.value.report.verdict == "fail"
+    assert not check_gradients(Wrong.apply, normal(3, 3), raise_exception=False)
+
+
+@given(seed=seeds)
+def test_the_jacobian_and_its_bound_hold(seed: int) -> None:
+    def f(x: Tensor, W: Tensor) -> Tensor:
+        return torch.tanh(W @ x) * x.sum()
+
+    inputs = [normal(3, seed=seed, grad=False), normal(2, 3, seed=seed + 1, grad=False)]
+    exact = torch.autograd.functional.jacobian(f, tuple(inputs))
+    for found, right in zip(numerical_jacobian(f, inputs), exact, strict=True):
+        assert found.value.shape == right.shape
+        assert ((found.value - right).abs() <= found.bound + 1e-13).all()
+        assert (found.bound < 1e-6).all()
+
+
+def test_a_wrong_batching_rule_does_not_mislead_the_jacobian() -> None:
+    from planted_bugs import VmapFirst
+
+    x, y = normal(4, 5, grad=False), normal(4, 5, seed=1, grad=False)
+    found = numerical_jacobian(VmapFirst.apply, [x, y])
+    torch.testing.assert_close(found[0].value.reshape(20, 20), torch.diag(y.flatten()))

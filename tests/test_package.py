@@ -2,6 +2,8 @@
 
 import ast
 import inspect
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -70,9 +72,12 @@ def test_the_package_needs_torch_alone() -> None:
                 needed |= {name.name.split(".")[0] for name in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 needed.add((node.module or "").split(".")[0])
-    import sys
+    assert needed - set(sys.stdlib_module_names) == {"torch", "hypothesis"}
 
-    assert needed - set(sys.stdlib_module_names) == {"torch"}
+
+def test_hypothesis_is_imported_by_what_needs_it_alone() -> None:
+    code = "import sys, cs224d_l3.gradient_check as g; g.check_gradients; assert 'hypothesis' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_all_lists_what_the_package_exports() -> None:

@@ -1,0 +1,230 @@
+"""What our gradient checker finds, beside torch.autograd.gradcheck: on planted bugs, and on torch's own operators.
+
+python scripts/compare_checkers.py bugs        every planted bug and every right Function
+python scripts/compare_checkers.py operators   the samples of torch's op_db (needs the package expecttest)
+python scripts/compare_checkers.py network     one wrong entry of 4,096, off by 1 %, in a network of 4,810 parameters
+"""
+
+import contextlib
+import time
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+import torch
+import tyro
+from planted_bugs import ENTRIES, Entry
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
+from tqdm import tqdm
+
+from cs224d_l3.gradient_check import GradientCheckError, check_function, check_gradients
+from cs224d_l3.gradient_check.strategies import parse
+
+GRADCHECK: dict[str, Callable[..., bool]] = {
+    "gradcheck": lambda f, x: torch.autograd.gradcheck(f, x),
+    "+ gradgradcheck": lambda f, x: torch.autograd.gradcheck(f, x) and torch.autograd.gradgradcheck(f, x),
+    "all its options": lambda f, x: (
+        torch.autograd.gradcheck(f, x, check_undefined_grad=True, check_batched_grad=True)
+        and torch.autograd.gradgradcheck(f, x, check_batched_grad=True)
+        and _forward_mode(f, x)
+    ),
+}
+
+
+def _forward_mode(f: Callable[..., Any], x: Sequence[Tensor]) -> bool:
+    """Where there is a forward mode to be checked."""
+    try:
+        with torch.autograd.forward_ad.dual_level():
+            f(*(torch.autograd.forward_ad.make_dual(t.detach(), t.detach()) if t.is_floating_point() else t for t in x))
+    except (RuntimeError, NotImplementedError):
+        return True
+    return torch.autograd.gradcheck(
+        f, x, check_forward_ad=True, check_batched_forward_grad=True, check_batched_grad=True
+    )
+
+
+def usual_inputs(entry: Entry) -> list[Tensor]:
+    """What people check with: normal numbers, 3 x 4, no size alike."""
+    generator = torch.Generator().manual_seed(0)
+    sizes: dict[str, int] = {}
+    inputs = []
+    for argument in parse(entry.declaration):
+        shape = [int(d) if d.isdigit() else sizes.setdefault(d, 3 + len(sizes)) for d in argument.dims if d != "..."]
+        shape = [3, 4] if "..." in argument.dims else shape
+        if argument.below:
+            inputs.append(torch.randint(sizes.setdefault(argument.below, 3 + len(sizes)), shape, generator=generator))
+        else:
+            inputs.append(torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_())
+    return inputs
+
+
+def passes(check: Callable[[], object]) -> bool:
+    """Whatever it raises, it has found something."""
+    try:
+        check()
+    except Exception:
+        return False
+    return True
+
+
+def bugs() -> None:
+    found: Counter[str] = Counter()
+    alarms: Counter[str] = Counter()
+    missed = []
+    for entry in tqdm(ENTRIES, disable=None, leave=False):
+        verdicts = {"ours": passes(lambda e=entry: check_function(e.fn, e.declaration))}
+        for name, check in GRADCHECK.items():
+            verdicts[name] = passes(lambda c=check, e=entry: c(e.fn, usual_inputs(e)))
+        for name, ok in verdicts.items():
+            if not ok:
+                (alarms if entry.family == "right" else found)[name] += 1
+        if verdicts["ours"] != (entry.family == "right"):
+            missed.append(f"{entry.family}: {entry.name}")
+    wrong = sum(entry.family != "right" for entry in ENTRIES)
+    print(f"{'':18} found of {wrong}   alarms at {len(ENTRIES) - wrong} right ones")
+    for name in ("ours", *GRADCHECK):
+        print(f"{name:18} {found[name]:8} {alarms[name]:12}")
+    print("misjudged by ours:", ", ".join(missed) or "none")
+
+
+def samples(dtype: torch.dtype, most: int) -> Iterator[tuple[str, Callable[..., Any], list[Tensor]]]:
+    """(operator, function, inputs) from torch's own tests."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    for op in op_db:
+        if not op.supports_autograd or dtype not in op.supported_backward_dtypes("cpu"):
+            continue
+        with contextlib.suppress(Exception):  # a few samples need what is not installed
+            for sample in list(op.sample_inputs("cpu", dtype, requires_grad=True))[:most]:
+                leaves, spec = tree_flatten((sample.input, sample.args, sample.kwargs))
+                places = [i for i, x in enumerate(leaves) if isinstance(x, Tensor)]
+
+                def f(
+                    *tensors: Tensor,
+                    leaves: Any = leaves,
+                    spec: Any = spec,
+                    places: Any = places,
+                    op: Any = op,
+                    sample: Any = sample,
+                ) -> Any:
+                    filled = list(leaves)
+                    for i, t in zip(places, tensors, strict=True):
+                        filled[i] = t
+                    input_, args, kwargs = tree_unflatten(filled, spec)
+                    out = op.gradcheck_wrapper(op.get_op(), input_, *args, **kwargs)
+                    return sample.output_process_fn_grad(out) if sample.output_process_fn_grad else out
+
+                inputs = [leaves[i] for i in places]
+                if any(x.requires_grad for x in inputs):
+                    yield op.full_name, f, inputs
+
+
+def operators(dtype: torch.dtype, most: int) -> None:
+    verdicts: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
+    operators_seen, alarms = set(), []
+    for name, f, inputs in tqdm(samples(dtype, most), disable=None, leave=False):
+        clock = time.perf_counter()
+        try:
+            report = check_gradients(f, inputs, raise_exception=False)
+            verdict = report.verdict
+        except (TypeError, ValueError) as error:
+            report, verdict = None, f"refused: {str(error)[:40]}"
+        seconds["ours"] += time.perf_counter() - clock
+        verdicts[verdict] += 1
+        operators_seen.add(name)
+        slow_passes = None
+        if dtype == torch.float64:
+            for mode in ("slow", "fast"):
+                clock = time.perf_counter()
+                slow = passes(lambda: torch.autograd.gradcheck(f, inputs, fast_mode=mode == "fast"))  # noqa: B023
+                seconds[f"{mode} gradcheck"] += time.perf_counter() - clock
+                slow_passes = slow if mode == "slow" else slow_passes
+        if verdict == "fail" and report:
+            alarms.append(
+                f"{name}: {report.findings[0]}"
+                + (f"  (slow gradcheck {'passes' if slow_passes else 'fails'})" if slow_passes is not None else "")
+            )
+    print(f"{dtype}: {len(operators_seen)} operators, {sum(verdicts.values())} samples: {dict(verdicts)}")
+    print({name: f"{s:.0f} s" for name, s in seconds.items()})
+    print("\n".join(alarms))
+
+
+class Linear(torch.autograd.Function):
+    """Linear, with one entry of W's gradient off by a factor."""
+
+    wrong: tuple[int, ...] | None = None
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, W: Tensor) -> Tensor:
+        ctx.save_for_backward(x, W)
+        return x @ W.T
+
+    @staticmethod
+    def backward(ctx: Any, d: Tensor) -> Any:
+        x, W = ctx.saved_tensors
+        g = d.T @ x
+        if Linear.wrong and W.shape == (64, 64):
+            g[Linear.wrong] *= 1.01
+        return d @ W, g
+
+
+def network() -> None:
+    def f(x: Tensor, W: Tensor, b: Tensor, U: Tensor, c: Tensor) -> Tensor:
+        return Linear.apply(torch.tanh(Linear.apply(x, W) + b), U) + c
+
+    inputs = [torch.randn(s, dtype=torch.float64) for s in [(8, 64), (64, 64), (64,), (10, 64), (10,)]]
+    inputs = [x / 8 if x.ndim > 1 else x for x in inputs]
+    inputs = [inputs[0], *(x.requires_grad_() for x in inputs[1:])]
+    print(f"{sum(x.numel() for x in inputs[1:]):,} parameters")
+    seconds = {}
+    for name, check in {
+        "ours": lambda: check_gradients(f, inputs),
+        "slow gradcheck": lambda: torch.autograd.gradcheck(f, inputs),
+        "fast gradcheck": lambda: torch.autograd.gradcheck(f, inputs, fast_mode=True),
+    }.items():
+        check()  # the first call of all imports and sets up
+        clock = time.perf_counter()
+        check()
+        seconds[name] = time.perf_counter() - clock
+    named, fast = 0, 0
+    for _ in range(20):
+        i, j = torch.randint(64, (2,)).tolist()
+        Linear.wrong = (i, j)
+        try:
+            check_gradients(f, inputs)
+        except GradientCheckError as error:
+            named += f"d/dW[{i}, {j}]" in str(error)
+        fast += not passes(lambda: torch.autograd.gradcheck(f, inputs, fast_mode=True))
+    Linear.wrong = None
+    print(f"one wrong entry: found and named by ours {named} of 20 times, found by fast gradcheck {fast} of 20 times")
+    print("clean check:", ", ".join(f"{name} {s:.3f} s" for name, s in seconds.items()))
+    print(f"ours / slow gradcheck {seconds['ours'] / seconds['slow gradcheck']:.4f}")
+
+
+def main(
+    what: Annotated[Literal["bugs", "operators", "network"], tyro.conf.Positional],
+    dtype: Literal["float64", "float32", "bfloat16", "float16"] = "float64",
+    samples: int = 3,
+) -> None:
+    """Compare our gradient checker with torch's.
+
+    Args:
+        what: planted bugs, torch's operators, or the network with one wrong entry.
+        dtype: of the operators' samples.
+        samples: of each operator, at the most.
+    """
+    warnings.simplefilter("ignore")
+    torch.manual_seed(0)
+    if what == "bugs":
+        bugs()
+    elif what == "operators":
+        operators(getattr(torch, dtype), samples)
+    else:
+        network()
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,219 @@
+"""The contract check: what it finds, what it passes, what it says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from planted_bugs import ENTRIES, Entry
+from torch import Tensor, nn
+
+import cs224d_l3
+from cs224d_l3 import UNITS, Layer, WindowScorer
+from cs224d_l3.gradient_check import GradientCheckError, check_function, check_module, strategies
+from cs224d_l3.gradient_check.__main__ import main
+from cs224d_l3.gradient_check.contract import CHECKS
+
+BY_NAME = {entry.name: entry for entry in ENTRIES}
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.family != "right"], ids=lambda e: f"{e.family}: {e.name}")
+def test_planted_bugs_are_found(entry: Entry) -> None:
+    with pytest.raises(GradientCheckError):
+        check_function(entry.fn, entry.declaration)
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.family == "right"], ids=lambda e: e.name)
+def test_right_functions_pass(entry: Entry) -> None:
+    check_function(entry.fn, entry.declaration)
+
+
+OURS = {
+    "affine": "x=... n, W=m n, b=m",
+    "embedding": "indices=... < V, L=V d",
+    "score": "x=... n, W=m n, b=m, U=1 m",
+    "max_margin_loss": "s=..., s_c=...",
+    "softmax_cross_entropy": "z=... K, target=... < K",
+    "activation": "x=... n, w=n, b=",
+} | dict.fromkeys(UNITS, "z=...")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_functions_keep_the_contract(name: str) -> None:
+    skip = ["finiteness"] if "loss" in name or "entropy" in name else []  # the mean of an empty batch is nan
+    constants = {"reduction": "none"} if skip else None
+    check_function(getattr(cs224d_l3, name), OURS[name], constants=constants)
+
+
+# for every check, a Function that it catches when it stands alone
+ALONE = {
+    "gradients": "tanh times 1.001",
+    "returned_gradients": "linear, bias without its sum",
+    "incoming_gradients": "view of the incoming gradient",
+    "input_layouts": "view of the input",
+    "subsets": "the two swapped",
+    "repeated_arguments": "one tensor as both arguments",
+    "no_mutation": "incoming gradient overwritten",
+    "saving": "input on ctx, not saved",
+    "repetition": "tensor on the class, overwritten by the next call",
+    "finiteness": "norm' at zero",
+    "precisions": "gradient always in float64",
+    "second_order": "saved tensors detached",
+    "forward_mode": "sign of the second tangent",
+    "batching": "in_dims not looked at",
+    "batched_incoming_gradients": "wrong in the backward pass alone",
+}
+
+
+def test_planted_bugs_have_names_of_their_own() -> None:
+    assert len(BY_NAME) == len(ENTRIES)
+
+
+def test_every_check_has_a_function_that_it_catches() -> None:
+    assert ALONE.keys() == CHECKS.keys() - {"reference"}
+
+
+@pytest.mark.parametrize("check", ALONE)
+def test_the_check_catches_it_alone(check: str) -> None:
+    needed = {"gradients"} if check == "forward_mode" else set()  # it asks whether the point can be judged
+    entry = BY_NAME[ALONE[check]]
+    with pytest.raises(GradientCheckError, match=f"check '{check}'"):
+        check_function(entry.fn, entry.declaration, skip=CHECKS.keys() - {check} - needed)
+
+
+def test_a_wrong_reference_is_noticed() -> None:
+    with pytest.raises(GradientCheckError, match="check 'reference': the value is not the reference's"):
+        check_function(torch.sin, "x=n", reference=torch.cos)
+    assert check_function(torch.sin, "x=n", reference=lambda x: x.sin()).runs["reference"] > 0
+
+
+def test_the_smallest_call_is_printed_as_code() -> None:
+    entry = BY_NAME["linear, bias by the mean"]
+    with pytest.raises(GradientCheckError) as error:
+        check_function(entry.fn, entry.declaration, name="fn")
+    first, _, *code = str(error.value).splitlines()
+    assert first.startswith("fn, check 'gradients': the gradient is wrong at d/db[0]")
+    assert len(code) == 4
+    values: dict[str, object] = {"torch": torch, "fn": entry.fn}
+    exec("\n".join(line.strip() for line in code[:3]), values)
+    assert values["x"].shape == (2, 2)  # type: ignore[attr-defined]
+    assert isinstance(eval(code[3], values), Tensor)
+
+
+def test_what_is_not_supported_is_said_and_can_be_required() -> None:
+    report = check_function(BY_NAME["tanh"].fn, "z=...")
+    assert "jvp" in report.unsupported["forward_mode"]
+    assert "forward_mode               not supported" in str(report)
+    with pytest.raises(GradientCheckError, match="check 'forward_mode': not supported"):
+        check_function(BY_NAME["tanh"].fn, "z=...", require=["forward_mode"])
+    assert check_function(BY_NAME["with jvp"].fn, "x=n, y=n", require=["forward_mode"])
+
+
+def test_constants_domains_and_skips() -> None:
+    check_function(torch.log, "x=n", domains={"x": (0.1, None)})
+    check_function(torch.nn.functional.leaky_relu, "x=n", constants={"negative_slope": 0.3})
+    report = check_function(torch.sin, "x=n", skip=["saving"], examples=3)
+    assert report.runs["saving"] == 0
+    assert "saving                     skipped" in str(report)
+
+
+def test_modules_are_checked_by_inputs_and_parameters() -> None:
+    check_module(Layer(3, 2), "x=... 3", examples=8)
+    check_module(nn.LayerNorm(4), "x=batch 4", examples=8)
+    scorer = WindowScorer(6, d=2, m=3)
+    before = {name: p.clone() for name, p in scorer.state_dict().items()}
+    check_module(scorer, "windows=batch 5 < 6", examples=8)
+    assert all(torch.equal(p, before[name]) for name, p in scorer.state_dict().items())
+
+    class Wrong(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.tensor([1.0, 2.0]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return BY_NAME["scale, not summed over the batch"].fn(x, self.w)  # type: ignore[no-any-return]
+
+    with pytest.raises(GradientCheckError, match="Wrong, check"):
+        check_module(Wrong(), "x=batch 2")
+
+
+def test_random_and_stateful_functions_are_called_so() -> None:
+    with pytest.raises(GradientCheckError, match="is it random, or does it remember"):
+        check_function(lambda x: x * torch.rand(()), "x=n")
+
+
+@pytest.mark.parametrize(
+    ("fn", "declaration", "message"),
+    [
+        (torch.sin, "x", "declaration must read 'x=batch n, W=m n, b=m', and 'x' does not"),
+        (torch.sin, "x=n-1", "declaration of x must hold names, sizes or ..., got 'n-1'"),
+        (torch.sin, "x=n, x=n", "declaration must name each argument once"),
+        (torch.sin, "x=... n ...", "declaration of x must hold ... once"),
+        (torch.sin, "", "declaration must name each argument once"),
+        (torch.sin, "i=n < V", "declaration must hold an argument that is no index"),
+        (lambda x: 3.0, "x=n", "the function must return a floating-point tensor, got 3.0"),
+        (lambda x: x > 0, "x=n", "the function must return a floating-point tensor"),
+        (lambda x: torch.complex(x, x), "x=n", "complex outputs are not supported"),
+    ],
+)
+def test_calls_that_cannot_be_understood(fn, declaration: str, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=message.replace("...", r"\.\.\.")):
+        check_function(fn, declaration)
+
+
+def test_wrong_options_are_named() -> None:
+    with pytest.raises(ValueError, match="checks are gradients, .* got 'speed'"):
+        check_function(torch.sin, "x=n", skip=["speed"])
+    with pytest.raises(ValueError, match=r"domains must name arguments of the declaration, got \['y'\]"):
+        check_function(torch.sin, "x=n", domains={"y": (0, 1)})
+    with pytest.raises(GradientCheckError, match="raises RuntimeError: .*The size of tensor a"):
+        check_function(torch.add, "x=2, y=3")
+    with pytest.raises(GradientCheckError, match="the output does not depend on the inputs"):
+        check_function(lambda x: x.detach(), "x=n")
+
+
+@given(drawn=strategies.arguments("x=... n, W=m n, i=... < m, s=broadcast, t=broadcast"))
+def test_drawn_arguments_fit_their_declaration(drawn: dict[str, Tensor]) -> None:
+    x, W, i = drawn["x"], drawn["W"], drawn["i"]
+    assert x.shape[-1] == W.shape[1]
+    assert i.shape == x.shape[:-1]
+    assert i.dtype == torch.int64
+    assert not i.numel() or 0 <= i.min() <= i.max() < W.shape[0]
+    torch.broadcast_shapes(drawn["s"].shape, drawn["t"].shape)
+
+
+@given(x=strategies.tensors((3, 4), low=0.5, high=2.0, requires_grad=True))
+def test_drawn_tensors_keep_to_their_domain(x: Tensor) -> None:
+    assert x.requires_grad
+    assert ((x >= 0.5) & (x <= 2)).all()
+
+
+def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cs224d_l3:tanh", "z=...", "--reference", "torch:tanh", "--examples", "5"]) == 0
+    assert capsys.readouterr().out.startswith("tanh: ok")
+    assert main(["planted_bugs:OnCtx.apply", "z=...", "--skip", "batching, second_order"]) == 1
+    assert "OnCtx.apply, check 'saving'" in capsys.readouterr().out
+    leaky = ["torch.nn.functional:leaky_relu", "z=n", "--constant", "negative_slope=0.2", "--domain", "z=-2:2"]
+    assert main([*leaky, "--examples", "5"]) == 0
+    capsys.readouterr()
+    for wrong in (
+        ["nowhere:f", "x=n"],
+        ["torch:nothing", "x=n"],
+        ["torch", "x=n"],
+        ["torch:sin", "x"],
+        ["torch:sin", "x=n", "--constant", "k"],
+        ["torch:sin", "x=n", "--domain", "x=low"],
+        ["torch:__version__", "x=n"],
+    ):
+        assert main(wrong) == 2
+        assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_the_command_line_as_a_command(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def cube(x):\n    print('noise')\n    return x**3\n")
+    command = [sys.executable, "-m", "cs224d_l3.gradient_check", "mine:cube", "x=n m", "--examples", "5"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("cube: ok")
+    assert "noise" not in result.stdout
