@@ -105,6 +105,13 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def minimum(session: nox.Session) -> None:
+    """The test suite on the lowest torch that pyproject.toml claims."""
+    session.install("torch==2.4.1", "-e", ".[scripts,hypothesis]", *nox.project.dependency_groups(PYPROJECT, "tests"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Wheel and source archive in dist/, and a look at what is in them."""
     session.install("-c", "constraints.txt", "build", "twine")

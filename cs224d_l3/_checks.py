@@ -71,21 +71,28 @@ def check_floating(name: str, tensor: Tensor) -> None:
 
 
 def check_shapes(declaration: str, **tensors: Tensor | None) -> None:
-    """Floating-point tensors whose shapes fit together: one letter, one size.
+    """Floating-point tensors of one type whose shapes fit together: one letter, one size; a number is that size.
 
     ``check_shapes("... n, m n, m", x=x, W=W, b=b)`` lets ``n`` be the last size of ``x`` and asks
     the same of ``W``. ``...`` stands for any leading sizes; a tensor that is None is left out.
     """
     sizes: dict[str, tuple[int, str]] = {}
+    first: tuple[str, torch.dtype] | None = None
     for (name, tensor), dims in zip(tensors.items(), declaration.split(", "), strict=True):
         if tensor is None:
             continue
         check_floating(name, tensor)
+        first = first or (name, tensor.dtype)
+        if tensor.dtype != first[1] and not torch.is_autocast_enabled(tensor.device.type):
+            raise TypeError(f"{name} must have the dtype of {first[0]}, {first[1]}, got {tensor.dtype}")
         letters = dims.removeprefix("...").split()
         given = tuple(tensor.shape)
         trailing = given[len(given) - len(letters) :]
         fits = len(given) == len(letters) or (dims.startswith("...") and len(given) > len(letters))
-        if not fits or any(sizes.setdefault(d, (n, name))[0] != n for d, n in zip(letters, trailing, strict=True)):
+        if not fits or any(
+            (int(d) if d.isdigit() else sizes.setdefault(d, (n, name))[0]) != n
+            for d, n in zip(letters, trailing, strict=True)
+        ):
             known = [f"{d} = {sizes[d][0]} from {sizes[d][1]}" for d in letters if d in sizes and sizes[d][1] != name]
             shape = f"({', '.join(dims.split())}{',' if len(letters) == 1 and dims == letters[0] else ''})"
             raise ValueError(

@@ -22,6 +22,15 @@ class Function(torch.autograd.Function):
         def apply(cls, *args: Any) -> Tensor: ...
 
 
+def autocast(*tensors: Tensor | None) -> list[Tensor | None]:
+    """Under autocast, the tensors in its type, as torch's own products read them; otherwise as they are."""
+    device = next(t.device.type for t in tensors if t is not None)
+    if not torch.is_autocast_enabled(device):
+        return list(tensors)
+    dtype = torch.get_autocast_dtype(device)
+    return [t if t is None or t.dtype == torch.float64 else t.to(dtype) for t in tensors]
+
+
 def reduce(J: Tensor, reduction: str) -> Tensor:
     """One number out of the losses of a batch, as torch's losses do."""
     if reduction == "mean":

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ._checks import check_callable, check_shapes
 
-Unit = Callable[[Tensor], Tensor]
+Elementwise = Callable[[Tensor], Tensor]
 
 
 class Gradients(NamedTuple):
@@ -35,8 +35,8 @@ def elementwise_gradients(
     x: Tensor,
     W: Sequence[Tensor],
     b: Sequence[Tensor],
-    f: Unit,
-    f_prime: Unit,
+    f: Elementwise,
+    f_prime: Elementwise,
     delta: Tensor | None = None,
 ) -> Gradients:
     """1.5 The gradients one number at a time, in loops over the notes' i and j.
@@ -96,8 +96,8 @@ def vectorized_gradients(
     x: Tensor,
     W: Sequence[Tensor],
     b: Sequence[Tensor],
-    f: Unit,
-    f_prime: Unit,
+    f: Elementwise,
+    f_prime: Elementwise,
     delta: Tensor | None = None,
 ) -> Gradients:
     """1.6 The same gradients by matrices; each delta is computed once and passed down.
@@ -125,7 +125,7 @@ def vectorized_gradients(
 
 
 def _check_network(
-    x: Tensor, W: Sequence[Tensor], b: Sequence[Tensor], f: Unit, f_prime: Unit, delta: Tensor | None
+    x: Tensor, W: Sequence[Tensor], b: Sequence[Tensor], f: Elementwise, f_prime: Elementwise, delta: Tensor | None
 ) -> Tensor:
     """The shapes fit from layer to layer; returns the error at the output."""
     check_callable("f", f)

@@ -1,6 +1,5 @@
 """Real text from files: tagged columns, plain text, word vectors; and the vocabulary that makes numbers of it."""
 
-import math
 import re
 from array import array
 from collections import Counter
@@ -16,6 +15,7 @@ from ._checks import check_choice, check_size
 
 OUTSIDE = "O"
 PAD, UNKNOWN = "<pad>", "<unk>"
+FLOAT32_MAX = torch.finfo(torch.float32).max
 CAPITALISATION = ("lower", "all capitals", "initial capital", "one capital", "none")
 
 
@@ -134,7 +134,7 @@ class Vocabulary:
         lower: capitals do not count; :func:`capitalisation` keeps what that loses.
 
     Attributes:
-        words: by index, the most frequent first after the two that stand for others.
+        words: by index; after the two that stand for others, those counted most often first.
     """
 
     pad, unknown = 0, 1
@@ -201,7 +201,7 @@ def read_vectors(path: str | PathLike[str], wanted: Container[str] | None = None
 
 def _is_number(field: str) -> bool:
     try:
-        return math.isfinite(float(field))
+        return abs(float(field)) <= FLOAT32_MAX  # nan is not
     except ValueError:
         return False
 

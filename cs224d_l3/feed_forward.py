@@ -92,6 +92,10 @@ class WindowInput(nn.Module):
             raise ValueError(
                 f"features must be {'left out' if self.C is None else 'given, one a word'}, got {features}"
             )
+        if features is not None and features.shape != windows.shape:
+            raise ValueError(
+                f"features must have the shape of windows, {tuple(windows.shape)}, got {tuple(features.shape)}"
+            )
         x: Tensor = self.L(windows)
         if self.C is not None:
             x = torch.cat([x, self.C(features)], dim=-1)
@@ -127,6 +131,8 @@ class WindowScorer(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
+        check_callable("f", f)
+        self.f = f
         self.input = WindowInput(num_words, d, size, **options)
         self.hidden = Layer(self.input.n, m, f)
         self.U = nn.Parameter(xavier_uniform_(torch.empty(1, m)))
@@ -134,7 +140,7 @@ class WindowScorer(nn.Module):
     def forward(self, windows: Tensor, features: Tensor | None = None) -> Tensor:
         """Windows (..., size) to scores (...)."""
         x = self.input(windows, features)
-        return score(x, self.hidden.W, self.hidden.b, self.U, self.hidden.f or sigmoid)
+        return score(x, self.hidden.W, self.hidden.b, self.U, self.f)
 
 
 class WindowClassifier(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_callable, check_indices, check_shapes, check_size
-from ._function import Function, rows
+from ._function import Function, autocast, rows
 from .units import sigmoid
 from .xavier import xavier_uniform_
 
@@ -28,7 +28,7 @@ def affine(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
         TypeError: an argument is not a floating-point tensor.
     """
     check_shapes("... n, m n, m", x=x, W=W, b=b)
-    return _Affine.apply(x, W, b)
+    return _Affine.apply(*autocast(x, W, b))
 
 
 class _Affine(Function):

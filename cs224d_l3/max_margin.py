@@ -39,7 +39,7 @@ def max_margin_loss(s: Tensor, s_c: Tensor, margin: float = 1.0, reduction: str 
 class _MaxMargin(Function):
     @staticmethod
     def forward(s: Tensor, s_c: Tensor, margin: float) -> Tensor:
-        return (margin + s_c - s).clamp(min=0)
+        return (margin - (s - s_c)).clamp(min=0)  # in this order the margin is not lost beside large scores
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, J: Any) -> None:
@@ -49,7 +49,7 @@ class _MaxMargin(Function):
     @staticmethod
     def backward(ctx: Any, delta: Tensor) -> tuple[Tensor, Tensor, None]:
         s, s_c = ctx.saved_tensors
-        delta = delta * (ctx.margin + s_c - s >= 0)
+        delta = delta * (ctx.margin - (s - s_c) >= 0)
         return -delta, delta, None
 
 

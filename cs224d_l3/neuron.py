@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ._checks import check_callable, check_shapes
-from ._function import Function, rows
+from ._function import Function, autocast, rows
 from .units import sigmoid
 
 
@@ -29,7 +29,7 @@ def activation(x: Tensor, w: Tensor, b: Tensor, f: Callable[[Tensor], Tensor] = 
     """
     check_shapes("... n, n, ", x=x, w=w, b=b)
     check_callable("f", f)
-    return f(_Dot.apply(x, w, b))
+    return f(_Dot.apply(*autocast(x, w, b)))
 
 
 def augmented_activation(x: Tensor, wb: Tensor, f: Callable[[Tensor], Tensor] = sigmoid) -> Tensor:
@@ -47,11 +47,12 @@ def augmented_activation(x: Tensor, wb: Tensor, f: Callable[[Tensor], Tensor] = 
         ValueError: the shapes do not fit.
         TypeError: an argument is not a floating-point tensor, or f is not a function.
     """
-    check_shapes("... n", x=x)
-    x1 = torch.cat([x, x.new_ones(*x.shape[:-1], 1)], dim=-1)
-    check_shapes("... n+1, n+1", x_and_1=x1, wb=wb)
+    check_shapes("... n, n+1", x=x, wb=wb)
+    if len(wb) != x.shape[-1] + 1:
+        raise ValueError(f"wb must have shape (n+1,) with n = {x.shape[-1]} from x, got {tuple(wb.shape)}")
     check_callable("f", f)
-    return f(_Dot.apply(x1, wb, None))
+    x1 = torch.cat([x, x.new_ones(*x.shape[:-1], 1)], dim=-1)
+    return f(_Dot.apply(*autocast(x1, wb, None)))
 
 
 class _Dot(Function):

@@ -31,7 +31,8 @@ def python_reference(seed: int = 0) -> Splits:
     headings are left out; a paragraph that stands in several topics counts once, in the first of them.
 
     Args:
-        seed: of the split by topic: some 70 % of the words to train on, 15 % to choose by, 15 % to judge by.
+        seed: of the split by topic. Topics go to test until it has 15 % of the words, then to dev likewise; the
+            rest is to train on. Topics are of very different sizes, so that dev and test may become larger.
     """
     topics: dict[str, list[Sentence]] = {}
     seen: set[str] = set()
@@ -71,12 +72,24 @@ _COMMON = frozenset(
 
 def _is_prose(paragraph: str) -> bool:
     """It begins like a sentence, says something in plain English, and is no grammar, example, table or heading."""
-    if any(sign in paragraph for sign in ("::=", ">>>", "(Pdb)")) or paragraph.count('"') % 2:
+    if any(sign in paragraph for sign in ("::=", ">>>", "(Pdb)")) or not _marks_are_plain(paragraph):
         return False
     if re.search(r'^\s*(?:[-=*~^+|#"]{3,}\s*$|[+|])', paragraph, re.MULTILINE):
         return False
     plain = re.sub(r'"[^"]*"', " ", paragraph).replace("*", " ")
     return bool(re.match(r'[•"“‘(\[*A-Z]', paragraph)) and not _COMMON.isdisjoint(plain.split())
+
+
+def _marks_are_plain(paragraph: str) -> bool:
+    """Quotes come in pairs around code: none inside of it, where it would be read as an end."""
+    parts = paragraph.split('"')
+    code, text = parts[1::2], parts[::2]
+    return (
+        len(parts) % 2 == 1
+        and all(span and span == span.strip() for span in code)
+        and not any(re.match(r"\w", after) for after in text[1:])
+        and not any(re.search(r"\w$", before) for before in text[:-1])
+    )
 
 
 def _tag_code(paragraph: str) -> Sentence:

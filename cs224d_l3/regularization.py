@@ -52,14 +52,14 @@ class _SquaredNorm(Function):
 
 
 def weight_matrices(module: nn.Module) -> list[nn.Parameter]:
-    """The weights of a module and all it contains: parameters of two dimensions or more.
+    """The weights of a module and all it contains, each once: parameters of two dimensions or more.
 
     Biases are left out, as the notes ask, and so are embeddings: word vectors are inputs, not weights.
     """
-    return [
+    vectors = {
         theta
         for part in module.modules()
-        if not isinstance(part, nn.Embedding | nn.EmbeddingBag)
+        if isinstance(part, nn.Embedding | nn.EmbeddingBag)
         for theta in part.parameters(recurse=False)
-        if theta.ndim >= 2
-    ]
+    }
+    return [theta for theta in module.parameters() if theta.ndim >= 2 and theta not in vectors]

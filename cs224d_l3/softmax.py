@@ -1,4 +1,4 @@
-"""Softmax cross-entropy: the objective of the window classifier and of the language models."""
+"""Softmax cross-entropy: the objective of the window classifier."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def softmax_cross_entropy(z: Tensor, target: Tensor, reduction: str = "mean") ->
 class _SoftmaxCrossEntropy(Function):
     @staticmethod
     def forward(z: Tensor, target: Tensor) -> Tensor:
-        return z.logsumexp(-1) - z.gather(-1, target[..., None]).squeeze(-1)
+        return -z.log_softmax(-1).gather(-1, target[..., None]).squeeze(-1)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, J: Any) -> None:

@@ -104,6 +104,7 @@ def hardtanh(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     Raises ValueError unless ``min_val <= max_val``.
     """
     check_floating("z", z)
+    check_number("min_val", min_val)
     check_number("max_val", max_val, at_least=min_val)
     return _Hardtanh.apply(z, min_val, max_val)
 
@@ -134,6 +135,7 @@ class Hardtanh(nn.Module):
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
         super().__init__()
+        check_number("min_val", min_val)
         check_number("max_val", max_val, at_least=min_val)
         self.min_val, self.max_val = min_val, max_val
 

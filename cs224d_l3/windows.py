@@ -25,11 +25,12 @@ def sliding_windows(words: Tensor, size: int, pad: int) -> Tensor:
     """
     check_odd("size", size)
     check_indices("words", words)
+    check_size("pad", pad, at_least=0)
     if words.ndim != 1:
         raise ValueError(f"words must be one sentence, (T,), got {tuple(words.shape)}")
     edge = words.new_full((size // 2,), pad)
     padded = torch.cat([edge, words, edge])
-    return padded.unfold(0, size, 1) if len(words) else words.new_empty(0, size)
+    return padded.unfold(0, size, 1).contiguous() if len(words) else words.new_empty(0, size)
 
 
 def corrupt(windows: Tensor, num_words: int, generator: torch.Generator | None = None) -> Tensor:

@@ -23,11 +23,11 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: torch.Generato
         the same tensor.
 
     Raises:
-        ValueError: fewer than two dimensions, or a gain that is not finite.
+        ValueError: fewer than two dimensions, or a gain that is negative or not finite.
         TypeError: not a floating-point tensor.
     """
     check_floating("tensor", tensor)
-    check_number("gain", gain)
+    check_number("gain", gain, at_least=0)
     if tensor.ndim < 2:
         raise ValueError(
             f"tensor must have a fan-in and a fan-out, so two dimensions or more, got {tuple(tensor.shape)}"
@@ -48,18 +48,23 @@ def init_xavier(module: nn.Module, gain: float = 1.0, generator: torch.Generator
     Returns:
         what was done to each parameter, by name: "xavier", "zero" or "kept".
     """
+    vectors = {
+        theta
+        for part in module.modules()
+        if isinstance(part, nn.Embedding | nn.EmbeddingBag)
+        for theta in part.parameters(recurse=False)
+    }
     done: dict[str, str] = {}
-    for path, part in module.named_modules():
-        for name, theta in part.named_parameters(prefix=path, recurse=False):
-            leaf = name.rpartition(".")[2]
-            if isinstance(part, nn.Embedding | nn.EmbeddingBag):
-                done[name] = "kept"
-            elif leaf == "b" or leaf.startswith("bias") or leaf.endswith("bias"):
-                done[name] = "zero"
-                nn.init.zeros_(theta)
-            elif theta.ndim >= 2:
-                done[name] = "xavier"
-                xavier_uniform_(theta, gain, generator)
-            else:
-                done[name] = "kept"
+    for name, theta in module.named_parameters():
+        leaf = name.rpartition(".")[2]
+        if theta in vectors:
+            done[name] = "kept"
+        elif leaf == "b" or leaf.startswith("bias") or leaf.endswith("bias"):
+            done[name] = "zero"
+            nn.init.zeros_(theta)
+        elif theta.ndim >= 2:
+            done[name] = "xavier"
+            xavier_uniform_(theta, gain, generator)
+        else:
+            done[name] = "kept"
     return done

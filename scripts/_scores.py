@@ -41,16 +41,20 @@ def score_tags(gold: Sequence[list[str]], found: Sequence[list[str]]) -> Score:
 def win_rate(s: Tensor, is_entity: Tensor) -> float:
     """How often an entity's window outscores another, in per cent of all pairs of the two; a tie is half a win."""
     entities, others = s[is_entity].contiguous(), s[~is_entity].sort().values
+    if not len(entities) or not len(others):
+        return float("nan")
     below = torch.searchsorted(others, entities) + torch.searchsorted(others, entities, right=True)
-    return 100 * float(below.double().mean()) / 2 / max(1, len(others))
+    return 100 * float(below.double().mean()) / 2 / len(others)
 
 
 def best_threshold(s: Tensor, is_entity: Tensor) -> float:
     """The score above which calling a window an entity's gives the best F1."""
     s, order = s.sort(descending=True)
     right = is_entity[order].cumsum(0).double()
-    last = int((2 * right / (torch.arange(1, len(s) + 1, device=s.device) + is_entity.sum())).argmax())
-    return float(s[last : last + 2].mean())
+    f1 = 2 * right / (torch.arange(1, len(s) + 1, device=s.device) + is_entity.sum())
+    f1[:-1][s[:-1] == s[1:]] = -1.0  # no threshold stands between equal scores
+    last = int(f1.argmax())
+    return float(s[last : last + 2].mean()) if last + 1 < len(s) else float(s[last]) - 1
 
 
 def by_majority(train: Sequence[Sentence]) -> Callable[[Sentence], list[str]]:

@@ -101,9 +101,13 @@ class Tagger:
     @classmethod
     def load(cls, path: Path, device: torch.device) -> "Tagger":
         parts = load_checkpoint(path, {"model", "words", "tags", "network", "threshold"})
-        vocabulary = Vocabulary(parts["words"], lower=parts["network"]["capitalisation"])
-        tagger = cls.build(vocabulary, parts["tags"], parts["network"])
-        tagger.model.load_state_dict(parts["model"])
+        try:
+            vocabulary = Vocabulary(parts["words"], lower=parts["network"]["capitalisation"])
+            tagger = cls.build(vocabulary, parts["tags"], parts["network"])
+            tagger.model.load_state_dict(parts["model"])
+            tagger.threshold = float(parts["threshold"])
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{path}: expected a whole checkpoint of train_window.py, and {reason}") from error
         tagger.model.to(device)
-        tagger.threshold = parts["threshold"]
         return tagger

@@ -31,8 +31,8 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"device must be auto, cpu, cuda or another that torch has here, got {name!r}") from error
     return torch.device(name)
 
@@ -41,13 +41,14 @@ def prepare_output(path: Path) -> None:
     """Says before the work, not after it, that a file could not be written."""
     if path.is_dir():
         raise ValueError(f"out must be a file, and {path} is a folder")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(path.parent, os.W_OK):
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise ValueError(f"out must be in a folder that can be written to, got {path}")
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Writes beside the file and renames at the end, so that a checkpoint is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         torch.save({**content, "version": cs224d_l3.__version__}, partial)

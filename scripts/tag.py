@@ -30,6 +30,8 @@ class Settings:
     def __post_init__(self) -> None:
         if (self.sentence is None) == (self.file is None):
             raise ValueError("give either a sentence or --file")
+        if self.sentence is not None and not self.sentence.strip():
+            raise ValueError("the sentence must hold a word")
 
 
 def sentences(settings: Settings) -> Iterator[list[str]]:

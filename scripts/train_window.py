@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from cs224d_l3 import (
     AdaGrad,
-    init_xavier,
     l2_penalty,
     max_margin_loss,
     softmax_cross_entropy,
@@ -97,6 +96,8 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("d", "hidden", "batch", "epochs", "patience"):
             check_size(name, getattr(self, name))
+        check_size("split", self.split, at_least=0)
+        check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
         check_odd("window", self.window)
         check_number("lr", self.lr, above=0)
         check_number("l2", self.l2, at_least=0)
@@ -155,9 +156,15 @@ def build_tagger(settings: Settings, tags: list[str], train: list[Sentence]) -> 
         "dropout": settings.dropout,
     }
     tagger = Tagger.build(vocabulary, tags, network)
-    init_xavier(tagger.model)
-    rows = vocabulary.encode(given)
-    tagger.model.input.L.weight.data[rows] = vectors
+    # of paris, Paris and PARIS the vector of the form in the vocabulary, or else the first
+    chosen: dict[int, int] = {}
+    for i, (word, row) in enumerate(zip(given, vocabulary.encode(given).tolist(), strict=True)):
+        if row not in chosen or word == vocabulary.words[row]:
+            chosen[row] = i
+    rows = torch.tensor(list(chosen), dtype=torch.int64)
+    tagger.model.input.L.weight.data[rows] = vectors[list(chosen.values())]
+    if settings.vectors and not any(vocabulary.words[row] in words.index for row in chosen):
+        raise ValueError(f"{settings.vectors}: expected vectors of some of the words to train on, and there are none")
     counts = torch.bincount(torch.cat([vocabulary.encode(s.words) for s in train]), minlength=len(vocabulary))
     return tagger, (counts == 1).index_fill(0, rows, False)
 

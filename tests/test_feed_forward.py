@@ -73,6 +73,12 @@ def test_sparse_vectors_have_sparse_gradients() -> None:
 def test_networks_name_what_is_wrong() -> None:
     with pytest.raises(ValueError, match=r"U must have shape \(1, m\) with m = 3 from W, got \(3,\)"):
         score(torch.zeros(4), torch.zeros(3, 4), torch.zeros(3), torch.zeros(3))
+    with pytest.raises(ValueError, match=r"U must have shape \(1, m\) with m = 3 from W, got \(5, 3\)"):
+        score(torch.zeros(4), torch.zeros(3, 4), torch.zeros(3), torch.zeros(5, 3))
+    with pytest.raises(TypeError, match="f must be a function"):
+        WindowScorer(5, f=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"features must have the shape of windows, \(2, 5\), got \(1, 5\)"):
+        WindowScorer(5, num_features=3)(WINDOWS, WINDOWS[:1] % 3)
     with pytest.raises(ValueError, match="num_tags must be a whole number, at least 2, got 1"):
         WindowClassifier(5, 1)
     with pytest.raises(ValueError, match="size must be odd"):

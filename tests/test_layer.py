@@ -1,10 +1,13 @@
 """1.2 The layer and the word vectors, against torch's linear and embedding."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from strategies import EPS, assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes
+from torch import Tensor
 
 from cs224d_l3 import Layer, WordVectors, activation, affine, check_gradients, embedding, relu, sigmoid, tanh
 
@@ -115,3 +118,54 @@ def test_word_vectors_are_an_embedding() -> None:
     assert given_vectors.weight.grad.is_sparse
     with pytest.raises(ValueError, match="padding_idx"):
         WordVectors(6, 3, padding_idx=0)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_layer_under_autocast_is_torchs_linear(inside: bool) -> None:
+    """The backward pass in autocast or, as torch advises, after it."""
+    x, layer = normal(4, 3, dtype=torch.float32), Layer(3, 2, f=None)
+    results = []
+    for f in (affine, F.linear):
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            z = f(x, layer.W, layer.b)
+            if inside:
+                z.square().sum().backward()
+        if not inside:
+            z.square().sum().backward()
+        assert layer.W.grad is not None
+        assert layer.b.grad is not None
+        results.append((z.detach(), layer.W.grad.clone(), layer.b.grad.clone()))
+    for ours, torchs in zip(*results, strict=True):
+        assert ours.dtype == torchs.dtype
+        torch.testing.assert_close(ours, torchs)
+
+
+def test_mixed_types_are_named() -> None:
+    with pytest.raises(TypeError, match=r"^W must have the dtype of x, torch.float32, got torch.float64"):
+        affine(torch.zeros(2, 3), torch.zeros(4, 3, dtype=torch.float64))
+
+
+def test_affine_asks_for_no_gradient_that_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cs224d_l3.layer import _Affine
+
+    seen = []
+    right = _Affine.backward
+
+    def watched(ctx: Any, delta: Tensor) -> Any:
+        found = right(ctx, delta)
+        seen.append([g is not None for g in found])
+        return found
+
+    monkeypatch.setattr(_Affine, "backward", staticmethod(watched))
+    for needs in [(True, False, False), (False, True, False), (False, False, True)]:
+        inputs = [normal(*shape, grad=g) for shape, g in zip([(2, 3), (4, 3), (4,)], needs, strict=True)]
+        affine(*inputs).sum().backward()
+        assert seen.pop() == list(needs)
+
+
+def test_a_single_word_is_no_view_of_its_vector() -> None:
+    L = normal(4, 2)
+    x = embedding(torch.tensor(2), L)
+    assert not x._is_view()
+    assert torch.equal(x, L[2])

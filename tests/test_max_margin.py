@@ -88,3 +88,14 @@ def test_loss_names_what_is_wrong(call, error: type[Exception], message: str) ->
     s: Tensor = torch.zeros(3)
     with pytest.raises(error, match=message):
         call(s)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_margin_is_not_lost_beside_large_scores(dtype: torch.dtype) -> None:
+    s = torch.tensor([torch.finfo(dtype).max / 8], dtype=dtype)
+    assert max_margin_loss(s, s).item() == 1
+
+
+def test_bad_pairs_of_types_are_named() -> None:
+    with pytest.raises(ValueError, match="s_c must have the shape of s"):
+        max_margin_loss(torch.zeros(2, 1), torch.zeros(3, 2))

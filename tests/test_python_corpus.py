@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from cs224d_l3.python_corpus import Splits, python_reference
+from cs224d_l3.python_corpus import Splits, _is_prose, _tag_code, python_reference
 
 
 @pytest.fixture(scope="module", params=[0, 1])
@@ -23,7 +23,9 @@ def test_no_paragraph_stands_in_two_splits_or_twice(splits: Splits) -> None:
     texts = [" ".join(s.words) for part in splits for s in part]
     assert len(texts) - len(set(texts)) < 0.01 * len(texts)  # a few differ in nothing but their list marks
     train, dev, test = ({" ".join(s.words) for s in part} for part in splits)
-    assert len(test & train) + len(dev & train) + len(dev & test) <= 3
+    assert not test & train
+    assert not dev & train
+    assert not dev & test
 
 
 def test_marks_are_stripped_and_words_like_for_are_both(splits: Splits) -> None:
@@ -39,3 +41,34 @@ def test_marks_are_stripped_and_words_like_for_are_both(splits: Splits) -> None:
 def test_the_split_is_repeatable_and_depends_on_the_seed() -> None:
     assert python_reference(3) == python_reference(3)
     assert python_reference(3) != python_reference(4)
+
+
+def test_what_is_between_the_marks_is_code() -> None:
+    sentence = _tag_code('• The "with" statement calls\n"__exit__()" *now*.')
+    assert list(zip(*sentence, strict=True)) == [
+        ("The", "O"), ("with", "CODE"), ("statement", "O"), ("calls", "O"), ("__exit__", "CODE"), ("(", "CODE"),
+        (")", "CODE"), ("now", "O"), (".", "O"),
+    ]  # fmt: skip
+    long = _tag_code('It is "a * b for a in c if d" here.')
+    assert long.tags == ["O"] * 2 + ["CODE"] * 9 + ["O"] * 2
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "is_prose"),
+    [
+        ('The "with" statement is used.', True),
+        ("• comments,", False),
+        ('• a class that has been registered as\n  "collections.abc"', True),
+        ('with_stmt ::= "with" the and a', False),
+        (">>> a is b", False),
+        ("The heading of a section\n------------------------", False),
+        ("| The | table |", False),
+        ('It is ""False"" if so.', False),
+        ('Use "C.__dict__["x"]" for it.', False),
+        ('An odd " mark in the text.', False),
+        ("object.__str__(self)", False),
+        ("Changed since version 3.10.", False),
+    ],
+)
+def test_prose_is_told_from_grammar_examples_and_headings(paragraph: str, is_prose: bool) -> None:
+    assert _is_prose(paragraph) is is_prose

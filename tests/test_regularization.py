@@ -46,6 +46,13 @@ def test_weights_are_matrices_without_biases_and_embeddings() -> None:
     assert [p.shape for p in weight_matrices(theirs)] == [(2, 3, 1), (2, 2)]
 
 
+def test_tied_weights_count_once_and_tied_vectors_not_at_all() -> None:
+    net = nn.Sequential(nn.Embedding(4, 3), nn.Linear(3, 4, bias=False), nn.Linear(4, 4), nn.EmbeddingBag(3, 2))
+    net[1].weight = net[0].weight
+    twice = nn.Sequential(net, net[2])
+    assert [p.shape for p in weight_matrices(twice)] == [(4, 4)]
+
+
 def test_penalty_names_what_is_wrong() -> None:
     W = torch.zeros(2, 2)
     for lam in (-0.1, math.nan, math.inf):

@@ -54,6 +54,12 @@ def test_loss_keeps_the_precision(dtype: torch.dtype) -> None:
     assert_same_gradients(lambda z: softmax_cross_entropy(z, target), lambda z: F.cross_entropy(z, target), z, order=1)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_large_scores_do_not_cancel(dtype: torch.dtype) -> None:
+    z = torch.full((1, 2), torch.finfo(dtype).max / 8, dtype=dtype)
+    torch.testing.assert_close(softmax_cross_entropy(z, torch.tensor([0])), torch.tensor(2.0).log().to(dtype))
+
+
 def test_loss_gradients_by_differences() -> None:
     check_gradients(softmax_cross_entropy, [normal(3, 4), torch.tensor([0, 3, 3])], order=2)
 

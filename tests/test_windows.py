@@ -62,3 +62,16 @@ def test_windows_name_what_is_wrong() -> None:
         corrupt(torch.zeros(2, 4, dtype=torch.int64), 3)
     with pytest.raises(IndexError, match="windows must lie in 0 to 2, the vocabulary, got 3"):
         corrupt(torch.full((1, 5), 3), 3)
+
+
+def test_windows_are_memory_of_their_own() -> None:
+    windows = sliding_windows(torch.arange(5), 3, pad=0)
+    windows[0, 2] = 9
+    assert windows[1].tolist() == [0, 1, 2]
+    with pytest.raises(TypeError, match="pad must be a whole number"):
+        sliding_windows(torch.arange(5), 3, pad=1.5)  # type: ignore[arg-type]
+
+
+def test_corruption_reaches_every_other_word_of_a_larger_vocabulary(generator: torch.Generator) -> None:
+    centres = corrupt(torch.full((4_000, 1), 3), 9, generator).flatten()
+    assert set(centres.tolist()) == set(range(9)) - {3}
