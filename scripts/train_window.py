@@ -90,11 +90,13 @@ class Settings:
     """Of the weights, the order of the windows, and dropout."""
     device: str = "auto"
     """cpu, cuda, or auto."""
+    threads: int = 1
+    """Of the processor. Products this small are quickest with one, on a busy machine by far."""
     out: Path = Path("runs/window.pt")
     """The checkpoint."""
 
     def __post_init__(self) -> None:
-        for name in ("d", "hidden", "batch", "epochs", "patience"):
+        for name in ("d", "hidden", "batch", "epochs", "patience", "threads"):
             check_size(name, getattr(self, name))
         check_size("split", self.split, at_least=0)
         check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
@@ -195,6 +197,7 @@ def main() -> None:
     settings = tyro.cli(Settings)
     device = pick_device(settings.device)
     prepare_output(settings.out)
+    torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
 

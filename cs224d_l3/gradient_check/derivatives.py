@@ -23,7 +23,7 @@ def gradients(case: Case) -> None:
 
 def second_order_gradients(case: Case) -> None:
     """The gradient of the gradient is that of differences, by the inputs and by the incoming gradient."""
-    if not case.ordinary or sum(case.values[i].numel() for i in case.differentiable) > 24:
+    if not case.ordinary or sum(case.values[i].numel() for i in case.differentiable) > 16:
         return
     point = Point(case.fn, case.arguments(), case.names)
     try:
