@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("function", help="package.module:function, or :Class.apply")
     parser.add_argument("declaration", help="dimensions of its arguments: 'x=batch n, W=m n, target=batch < n'")
     parser.add_argument("--reference", help="another function that is known to be right")
-    parser.add_argument("--examples", type=int, default=25, help="calls to draw (%(default)s)")
+    parser.add_argument("--examples", type=int, default=8, help="calls to draw beyond the fixed ones (%(default)s)")
     parser.add_argument("--skip", default="", help="checks to leave out, commas between")
     parser.add_argument("--require", default="", help="checks that must be supported, commas between")
     parser.add_argument("--constant", action="append", default=[], metavar="NAME=VALUE", help="a keyword argument")

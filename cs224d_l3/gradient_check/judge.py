@@ -31,7 +31,7 @@ class Judge:
         if outside.any():
             _, near, near_bound = self._compare(directions[outside], self.h / 2**6)
             far, far_bound = numerical[:, outside], bound[:, outside]
-            misled = ~((near - far).abs() <= near_bound + far_bound) | near_bound.isinf()
+            misled = ((near - far).abs() > 0.5 * (analytical[:, outside] - far).abs()) | near_bound.isinf()
             numerical[:, outside] = torch.where(misled, near, far)
             bound[:, outside] = torch.where(misled, near_bound, far_bound)
         return analytical, numerical, bound
@@ -53,13 +53,14 @@ class Judge:
         bound = bound + 64 * EPS * (size + self.g.abs().where(self.g.isfinite(), 0.0) @ directions.abs().T + v_x)
         if self.low > EPS:
             # rounding in the units of a gradient: of the largest derivative, and of v o y over x
-            y_over_x = (self.v.abs() * self.around.value.abs().nan_to_num()).amax(
-                1
-            ) / self.around.point.abs().amax().clamp(min=1e-30)
+            y = self.around.value.abs().nan_to_num().amax()
+            y_over_x = self.v.abs().amax(1) * y / self.around.point.abs().amax().clamp(min=1e-30)
             scale = torch.maximum(self.g.nan_to_num().abs().amax(1), y_over_x)[:, None]
             count = max(1.0, float(self.around.size)) ** 0.5
             bound = bound + LOW_PRECISION_ULPS * self.low * count * scale * directions.square().sum(1).sqrt()
             bound = bound + 4 * count * max(torch.finfo(dtype).smallest_normal * self.low for dtype in self.dtypes)
+        # a derivative beyond the largest number of the type cannot be given
+        bound[:, (numerical.abs() > 0.5 * min(torch.finfo(dtype).max for dtype in self.dtypes)).any(0)] = torch.inf
         finite = self.g.isfinite()
         analytical = self.g.where(finite, 0.0) @ directions.T
         analytical[(~finite).double() @ directions.abs().T > 0] = torch.nan
@@ -85,6 +86,18 @@ class Judge:
         generator = torch.Generator().manual_seed(len(part))
         signs = torch.zeros(2, self.around.size, dtype=torch.float64)
         signs[:, part.start : part.stop] = torch.randint(0, 2, (2, len(part)), generator=generator).double() * 2 - 1
+        if len(without := (~self.g[:, part.start : part.stop].isfinite()).any(0).nonzero()[:, 0]):
+            some = torch.zeros(len(without[:16]), self.around.size, dtype=torch.float64)
+            some[range(len(some)), part.start + without[:16]] = 1.0
+            analytical, numerical, bound = self.compare(some)
+            if (judged := bound.isfinite().all(0)).any():
+                i = int(judged.int().argmax())
+                hint = "the gradient is not finite although the function is"
+                values = (float(analytical[0, i]), float(numerical[0, i]), float(bound[0, i]))
+                report.findings.append(Finding(name, unravel(int(without[i]), leaf.shape), *values, hint))
+                return
+            report.unjudged += len(without)
+            signs[:, part.start + without] = 0.0
         for direction in signs:
             analytical, numerical, bound = self.compare(direction[None])
             judged = bound.isfinite()
@@ -124,8 +137,9 @@ def diagnose(analytical: Tensor, numerical: Tensor, bound: Tensor, leaf: Tensor)
         return "the gradient is zero: was it left out, or detached?"
     large = n.abs() > 1e-3 * n.abs().max()
     ratio = a[large] / n[large]
-    if len(ratio) > 1 and (ratio - ratio.mean()).abs().max() < 1e-4 * ratio.mean().abs():
-        return f"the whole gradient is {float(ratio.mean()):.6g} times the right one"
+    factor = float(ratio.mean()) if len(ratio) > 1 else 1.0
+    if abs(factor - 1) > 1e-5 and (ratio - factor).abs().max() < 1e-2 * abs(factor - 1):
+        return f"the whole gradient is {factor:.6g} times the right one"
     if leaf.ndim == 2 and leaf.shape[0] == leaf.shape[1]:
         transposed = n.view(leaf.shape).T.reshape(-1)
         if ((a - transposed).abs() <= 2 * bound[0] + 1e-9 * n.abs().max()).all():

@@ -111,29 +111,56 @@ def named_dims(
 ) -> dict[str, tuple[int, ...]]:
     """A shape for every argument of a declaration, by name; dimensions that indices stay below are at least 1."""
     arguments = parse(declaration)
-    bounds = {a.below for a in arguments}
-    known: dict[str, int] = {}
-
-    def size(word: str) -> int:
-        if word.isdigit():
-            return int(word)
-        if word not in known:
-            known[word] = draw(st.sampled_from([n for n in sizes if n or word not in bounds]))
-        return known[word]
-
     some = st.lists(st.sampled_from(sizes), max_size=3).map(tuple)
     leading = draw(some) if any("..." in a.dims for a in arguments) else ()
     whole = draw(some) if any(a.dims == ("broadcast",) for a in arguments) else ()
-    shapes: dict[str, tuple[int, ...]] = {}
+    known = {name: draw(st.sampled_from(sizes)) for name in dimensions(arguments)}
+    shapes = fit(arguments, known, leading)
     for a in arguments:
         if a.dims == ("broadcast",):
             shape = tuple(draw(st.sampled_from((n, 1))) for n in whole)
             shapes[a.name] = shape[draw(st.integers(0, len(shape))) :]
-        else:
-            shapes[a.name] = tuple(n for word in a.dims for n in (leading if word == "..." else (size(word),)))
+    return shapes
+
+
+def dimensions(arguments: Sequence[Argument]) -> list[str]:
+    """The names of sizes in a declaration."""
+    words = [word for a in arguments for word in (*a.dims, *([a.below] if a.below else []))]
+    return [word for word in dict.fromkeys(words) if not word.isdigit() and word not in ("...", "broadcast")]
+
+
+def fit(
+    arguments: Sequence[Argument], sizes: Mapping[str, int], leading: tuple[int, ...]
+) -> dict[str, tuple[int, ...]]:
+    """The shape of every argument, and for indices, as "<name", what they stay below, at least 1."""
+    bounds = {a.below for a in arguments}
+
+    def size(word: str) -> int:
+        return int(word) if word.isdigit() else max(sizes[word], 1) if word in bounds else sizes[word]
+
+    shapes: dict[str, tuple[int, ...]] = {}
+    for a in arguments:
+        whole = leading if a.dims == ("broadcast",) else None
+        shapes[a.name] = whole or tuple(
+            n for word in a.dims if word != "broadcast" for n in (leading if word == "..." else (size(word),))
+        )
         if a.below:
             shapes[f"<{a.name}"] = (size(a.below),)
     return shapes
+
+
+def standard_calls(declaration: str | Mapping[str, Any]) -> list[tuple[dict[str, tuple[int, ...]], str]]:
+    """Shapes and kinds of values that no check should go without: every kind, and each size at 0, 1 and square."""
+    arguments = parse(declaration)
+    names = dimensions(arguments)
+    usual = {name: 2 + k % 3 for k, name in enumerate(names)}
+    calls = [(fit(arguments, usual, (2, 3)), kind) for kind in KINDS]
+    calls += [(fit(arguments, {**usual, name: n}, (2,)), "normal") for name in names for n in (1, 0, 6)]
+    if names:
+        calls.append((fit(arguments, dict.fromkeys(names, 3), (3,)), "normal"))
+    if any(a.dims[:1] in (("...",), ("broadcast",)) for a in arguments):
+        calls += [(fit(arguments, usual, leading), "normal") for leading in ((), (1,), (0,), (6, 1))]
+    return calls
 
 
 @st.composite

@@ -31,7 +31,7 @@ def recorded(outputs: Sequence[Tensor]) -> Iterator[list[str]]:
                     continue
                 node, slot = next(edges)
                 given = gradients[k] if k < len(gradients) else None
-                of = node._input_metadata[slot]
+                of = node.variable if hasattr(node, "variable") else node._input_metadata[slot]
                 if given is not None and not given.is_sparse:
                     if tuple(given.shape) != tuple(of.shape):
                         wrong.append(
