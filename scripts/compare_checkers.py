@@ -10,6 +10,7 @@ import time
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import torch
@@ -97,7 +98,7 @@ def samples(dtype: torch.dtype, most: int) -> Iterator[tuple[str, Callable[..., 
         if not op.supports_autograd or dtype not in op.supported_backward_dtypes("cpu"):
             continue
         with contextlib.suppress(Exception):  # a few samples need what is not installed
-            for sample in list(op.sample_inputs("cpu", dtype, requires_grad=True))[:most]:
+            for sample in islice(op.sample_inputs("cpu", dtype, requires_grad=True), most):
                 leaves, spec = tree_flatten((sample.input, sample.args, sample.kwargs))
                 places = [i for i, x in enumerate(leaves) if isinstance(x, Tensor)]
 
