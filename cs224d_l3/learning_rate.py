@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ._checks import check_number
+from ._parameters import embedding_parameters
 
 
 def fan_in_groups(module: nn.Module, lr: float) -> list[dict[str, Any]]:
@@ -28,13 +29,11 @@ def fan_in_groups(module: nn.Module, lr: float) -> list[dict[str, Any]]:
     """
     check_number("lr", lr, above=0)
     groups: dict[float, list[nn.Parameter]] = {}
-    seen: set[nn.Parameter] = set()
-    for part in module.modules():
-        for theta in part.parameters(recurse=False):
-            if theta.requires_grad and theta not in seen:
-                seen.add(theta)
-                is_weight = theta.ndim >= 2 and theta.numel() and not isinstance(part, nn.Embedding | nn.EmbeddingBag)
-                groups.setdefault(lr / math.sqrt(theta[0].numel()) if is_weight else lr, []).append(theta)
+    vectors = embedding_parameters(module)
+    for theta in module.parameters():
+        if theta.requires_grad:
+            is_weight = theta.ndim >= 2 and theta.numel() and theta not in vectors
+            groups.setdefault(lr / math.sqrt(theta[0].numel()) if is_weight else lr, []).append(theta)
     if not groups:
         raise ValueError(f"module must have a parameter that requires a gradient, got {type(module).__name__} without")
     return [{"params": thetas, "lr": rate} for rate, thetas in groups.items()]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ._checks import check_floating, check_number
 from ._function import Function
+from ._parameters import embedding_parameters
 
 
 def l2_penalty(weights: Iterable[Tensor], lam: float) -> Tensor:
@@ -56,10 +57,5 @@ def weight_matrices(module: nn.Module) -> list[nn.Parameter]:
 
     Biases are left out, as the notes ask, and so are embeddings: word vectors are inputs, not weights.
     """
-    vectors = {
-        theta
-        for part in module.modules()
-        if isinstance(part, nn.Embedding | nn.EmbeddingBag)
-        for theta in part.parameters(recurse=False)
-    }
+    vectors = embedding_parameters(module)
     return [theta for theta in module.parameters() if theta.ndim >= 2 and theta not in vectors]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_floating, check_number
+from ._parameters import embedding_parameters
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
@@ -48,12 +49,7 @@ def init_xavier(module: nn.Module, gain: float = 1.0, generator: torch.Generator
     Returns:
         what was done to each parameter, by name: "xavier", "zero" or "kept".
     """
-    vectors = {
-        theta
-        for part in module.modules()
-        if isinstance(part, nn.Embedding | nn.EmbeddingBag)
-        for theta in part.parameters(recurse=False)
-    }
+    vectors = embedding_parameters(module)
     done: dict[str, str] = {}
     for name, theta in module.named_parameters():
         leaf = name.rpartition(".")[2]

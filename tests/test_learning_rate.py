@@ -37,6 +37,13 @@ def test_groups_hold_each_parameter_once_and_fit_any_optimizer() -> None:
         fan_in_groups(net.requires_grad_(False), 0.1)
 
 
+def test_vectors_tied_to_a_layer_learn_as_vectors() -> None:
+    layer, vectors = nn.Linear(4, 9, bias=False), nn.Embedding(9, 4)
+    layer.weight = vectors.weight
+    for net in (nn.Sequential(layer, vectors), nn.Sequential(vectors, layer)):
+        assert [group["lr"] for group in fan_in_groups(net, 0.2)] == [0.2]
+
+
 def optimizer(*lrs: float) -> torch.optim.Optimizer:
     return torch.optim.SGD([{"params": [nn.Parameter(torch.zeros(1))], "lr": lr} for lr in lrs])
 
