@@ -18,6 +18,9 @@ section  module                 what it states
 2.5      ``learning_rate``      lr / sqrt(fan_in);  lr tau / max(t, tau)
 2.6      ``adagrad``            theta -= lr g / sqrt(sum g^2 + eps)
 -        ``softmax``            J = -log softmax(z)_target
+-        ``recurrent``          a_t = f(W x_t + H a_(t-1) + b)
+-        ``through_time``       its gradients by elements, and by matrices
+-        ``language_model``     p(next word | the words before)
 -        ``corpora``            real text from files: columns, plain text, word vectors
 -        ``python_corpus``      a tagged corpus that ships with Python
 ======== ====================== =============================================================
@@ -84,8 +87,11 @@ from .learning_rate import InverseDecay, fan_in_groups
 # 2.6 AdaGrad
 from .adagrad import AdaGrad
 
-# Beyond the numbered sections: the softmax objective, and text
+# Beyond the numbered sections: the softmax objective, and the language models that the notes lead up to
 from .softmax import SoftmaxCrossEntropyLoss, affine_softmax_cross_entropy, softmax_cross_entropy
+from .recurrent import Elman, elman
+from .through_time import RecurrentGradients, elementwise_gradients_through_time, vectorized_gradients_through_time
+from .language_model import RecurrentLanguageModel, WindowLanguageModel
 
 __version__ = "0.1.0"
 
@@ -150,8 +156,15 @@ __all__ = [
     "fan_in_groups",
     # 2.6 AdaGrad
     "AdaGrad",
-    # Beyond the numbered sections: the softmax objective, and text
+    # Beyond the numbered sections: the softmax objective, and the language models that the notes lead up to
     "SoftmaxCrossEntropyLoss",
     "softmax_cross_entropy",
     "affine_softmax_cross_entropy",
+    "Elman",
+    "elman",
+    "RecurrentGradients",
+    "elementwise_gradients_through_time",
+    "vectorized_gradients_through_time",
+    "RecurrentLanguageModel",
+    "WindowLanguageModel",
 ]

@@ -3,7 +3,7 @@
 import re
 from array import array
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -104,14 +104,18 @@ def tokenize(text: str) -> list[str]:
     return re.findall(r"\w+(?:[.'’-]\w+)*|[^\w\s]", text)
 
 
-def read_text(path: str | PathLike[str]) -> Iterator[list[str]]:
-    """The sentences of a text file, one a line, its words set apart by blanks; empty lines are skipped.
+def read_text(path: str | PathLike[str], split: Callable[[str], list[str]] = str.split) -> Iterator[list[str]]:
+    """The sentences of a text file, one a line; empty lines are skipped. The file is read as the sentences are.
+
+    Args:
+        path: the file.
+        split: makes words of a line: those set apart by blanks, or :func:`tokenize`.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: with file and line, bytes that are not UTF-8.
+        ValueError: with file and line, bytes that are no UTF-8 text.
     """
-    return (words for _, line in _lines(path) if (words := line.split()))
+    return (words for _, line in _lines(path) if (words := split(line)))
 
 
 def capitalisation(word: str) -> int:
@@ -132,6 +136,7 @@ class Vocabulary:
         words: the text, word by word.
         min_count: words seen less often are left out.
         lower: capitals do not count; :func:`capitalisation` keeps what that loses.
+        max_words: the largest V; words seen least often are left out first. None for no limit.
 
     Attributes:
         words: by index; after the two that stand for others, those counted most often first.
@@ -139,12 +144,16 @@ class Vocabulary:
 
     pad, unknown = 0, 1
 
-    def __init__(self, words: Iterable[str], min_count: int = 1, lower: bool = True) -> None:
+    def __init__(
+        self, words: Iterable[str], min_count: int = 1, lower: bool = True, max_words: int | None = None
+    ) -> None:
         check_size("min_count", min_count)
+        if max_words is not None:
+            check_size("max_words", max_words, at_least=2)
         self.lower = lower
         counts = Counter(map(self._form, words))
         known = [word for word, count in counts.most_common() if count >= min_count and word not in (PAD, UNKNOWN)]
-        self.words = [PAD, UNKNOWN, *known]
+        self.words = [PAD, UNKNOWN, *known][:max_words]
         self.index = {word: i for i, word in enumerate(self.words)}
 
     def __len__(self) -> int:
@@ -153,6 +162,14 @@ class Vocabulary:
     def encode(self, words: Iterable[str]) -> Tensor:
         """Their indices, (T,)."""
         return torch.tensor([self.index.get(self._form(word), self.unknown) for word in words], dtype=torch.int64)
+
+    def encode_text(self, sentences: Iterable[Sequence[str]]) -> Tensor:
+        """The words of all sentences in a row, (N,), 0 at the end of each: what stands beyond a sentence's end."""
+        indices = array("q")
+        for sentence in sentences:
+            indices.extend(self.index.get(self._form(word), self.unknown) for word in sentence)
+            indices.append(self.pad)
+        return torch.frombuffer(indices, dtype=torch.int64) if indices else torch.empty(0, dtype=torch.int64)
 
     def _form(self, word: str) -> str:
         return word.lower() if self.lower else word
@@ -214,8 +231,11 @@ def _lines(path: str | PathLike[str]) -> Iterator[tuple[str, str]]:
     with Path(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                yield f"{path}:{number}", line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
                 raise ValueError(
                     f"{path}:{number}: expected UTF-8 text, got the byte {line[error.start]:#04x}"
                 ) from None
+            if "\0" in text:  # which UTF-8 allows and no text has
+                raise ValueError(f"{path}:{number}: expected UTF-8 text, got the byte 0x00")
+            yield f"{path}:{number}", text

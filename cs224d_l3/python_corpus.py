@@ -1,14 +1,17 @@
-"""A tagged corpus that ships with Python: the prose of its language reference, with what is code in it.
+"""Text that ships with Python: the prose of its language reference, with what is code in it, and its docstrings.
 
 A word that is sometimes one thing and sometimes another is the reason for windows (1.3). Paris may be a city or
 a person; here ``for`` is now a keyword, now plain English, and only its neighbours tell.
 """
 
+import ast
 import random
 import re
-from collections.abc import Iterable, Iterator
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from textwrap import dedent
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from .corpora import OUTSIDE, Sentence, tokenize
 
@@ -23,6 +26,14 @@ class Splits(NamedTuple):
     test: list[Sentence]
 
 
+class TextSplits(NamedTuple):
+    """The same without tags."""
+
+    train: list[list[str]]
+    dev: list[list[str]]
+    test: list[list[str]]
+
+
 def python_reference(seed: int = 0) -> Splits:
     """The prose of the Python language reference, every word tagged: is it code?
 
@@ -34,25 +45,83 @@ def python_reference(seed: int = 0) -> Splits:
         seed: of the split by topic. Topics go to test until it has 15 % of the words, then to dev likewise; the
             rest is to train on. Topics are of very different sizes, so that dev and test may become larger.
     """
-    topics: dict[str, list[Sentence]] = {}
+    return Splits(*_split(_tagged_topics(set()), lambda sentence: len(sentence.words), 0.15, seed))
+
+
+def python_documentation(seed: int = 0) -> TextSplits:
+    """The prose of the language reference and of the standard library's docstrings: 310,000 words about Python.
+
+    One sentence is a paragraph, which counts once wherever else it stands. Examples, tables and grammar are left
+    out. The split is by source, a topic of the reference or a file of the library, 10 % of the words for test and
+    dev each.
+
+    Args:
+        seed: of the split.
+    """
     seen: set[str] = set()
+    sources = {topic: [s.words for s in sentences] for topic, sentences in _tagged_topics(seen).items()}
+    for file, docstring in _docstrings():
+        for paragraph in re.split(r"\n\s*\n", docstring):
+            key = " ".join(paragraph.split())
+            if key not in seen and not _is_drawn(paragraph) and _is_english(paragraph):
+                sources.setdefault(file, []).append(tokenize(paragraph))
+            seen.add(key)
+    return TextSplits(*_split(sources, len, 0.1, seed))
+
+
+def _tagged_topics(seen: set[str]) -> dict[str, list[Sentence]]:
+    """The prose of every topic of the reference; adds its paragraphs to those that have been seen."""
+    topics: dict[str, list[Sentence]] = {}
     for topic, paragraph in _paragraphs():
         key = " ".join(paragraph.split())
         if key not in seen and _is_prose(paragraph):
             topics.setdefault(topic, []).append(_tag_code(paragraph))
         seen.add(key)
-    names = sorted(topics)
+    return topics
+
+
+S = TypeVar("S")
+
+
+def _split(
+    sources: dict[str, list[S]], size: Callable[[S], int], share: float, seed: int
+) -> tuple[list[S], list[S], list[S]]:
+    """Train, dev and test: sources go to test until it has its share of the words, then to dev, then to train."""
+    names = sorted(sources)
     random.Random(seed).shuffle(names)
-    splits = Splits([], [], [])
-    enough = 0.15 * sum(map(_count_words, topics.values()))
+    train: list[S] = []
+    dev: list[S] = []
+    test: list[S] = []
+    enough = share * sum(size(s) for name in names for s in sources[name])
     for name in names:
-        part = next((p for p in (splits.test, splits.dev) if _count_words(p) < enough), splits.train)
-        part.extend(topics[name])
-    return splits
+        part = next((p for p in (test, dev) if sum(map(size, p)) < enough), train)
+        part.extend(sources[name])
+    return train, dev, test
 
 
-def _count_words(sentences: Iterable[Sentence]) -> int:
-    return sum(len(sentence.words) for sentence in sentences)
+# outside the library proper, or not its documentation
+_LEFT_OUT = {"test", "tests", "idle_test", "idlelib", "lib2to3", "pydoc_data", "site-packages", "turtledemo"}
+
+
+def _docstrings() -> Iterator[tuple[str, str]]:
+    """The docstrings of the standard library's source, file by file; nothing is imported."""
+    root = Path(sysconfig.get_paths()["stdlib"])
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root)
+        if _LEFT_OUT.isdisjoint(name.parts):
+            try:
+                tree = ast.parse(path.read_bytes())
+            except SyntaxError:  # a template of a program, say
+                continue
+            yield from ((name.as_posix(), docstring) for docstring in _docstrings_in(tree))
+
+
+def _docstrings_in(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        yield ast.get_docstring(node) or ""
+    for block in ("body", "orelse", "handlers", "finalbody"):
+        for statement in getattr(node, block, ()):
+            yield from _docstrings_in(statement)
 
 
 def _paragraphs() -> Iterator[tuple[str, str]]:
@@ -72,12 +141,20 @@ _COMMON = frozenset(
 
 def _is_prose(paragraph: str) -> bool:
     """It begins like a sentence, says something in plain English, and is no grammar, example, table or heading."""
-    if any(sign in paragraph for sign in ("::=", ">>>", "(Pdb)")) or not _marks_are_plain(paragraph):
-        return False
-    if re.search(r'^\s*(?:[-=*~^+|#"]{3,}\s*$|[+|])', paragraph, re.MULTILINE):
+    if _is_drawn(paragraph) or not _marks_are_plain(paragraph):
         return False
     plain = re.sub(r'"[^"]*"', " ", paragraph).replace("*", " ")
-    return bool(re.match(r'[•"“‘(\[*A-Z]', paragraph)) and not _COMMON.isdisjoint(plain.split())
+    return bool(re.match(r'[•"“‘(\[*A-Z]', paragraph)) and _is_english(plain)
+
+
+def _is_english(text: str) -> bool:
+    return not _COMMON.isdisjoint(text.split())
+
+
+def _is_drawn(paragraph: str) -> bool:
+    """It is grammar, an example, a table or an underlined heading."""
+    signs = any(sign in paragraph for sign in ("::=", ">>>", "(Pdb)"))
+    return signs or bool(re.search(r'^\s*(?:[-=*~^+|#"]{3,}\s*$|[+|])', paragraph, re.MULTILINE))
 
 
 def _marks_are_plain(paragraph: str) -> bool:

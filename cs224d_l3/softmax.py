@@ -231,12 +231,12 @@ def affine_softmax_cross_entropy(
     x_, W, b = autocast(x, W, b)
     total = reduction != "none"
     wanted = [total and torch.is_grad_enabled() and t is not None and t.requires_grad for t in (x_, W, b)]
-    kept = torch.ones_like(target, dtype=torch.bool) if kept is None else kept
     J, *_ = _AffineSoftmaxCrossEntropy.call(
-        rows(x_), W, b, target.reshape(-1), kept.reshape(-1), label_smoothing, total, wanted
+        rows(x_), W, b, target.reshape(-1), kept if kept is None else kept.reshape(-1), label_smoothing, total, wanted
     )
     if reduction == "mean":
-        J = torch.where(kept.any(), J / kept.sum().clamp(min=1), torch.nan)
+        mean = J / target.numel() if kept is None else J / kept.sum().clamp(min=1)
+        J = mean if kept is None else torch.where(kept.any(), mean, torch.nan)
     J = J if total else J.reshape(target.shape)
     return J if torch.is_autocast_enabled(x.device.type) else J.to(x.dtype)
 
@@ -250,7 +250,7 @@ class _AffineSoftmaxCrossEntropy(Function):
         W: Tensor,
         b: Tensor | None,
         target: Tensor,
-        kept: Tensor,
+        kept: Tensor | None,
         eps: float,
         total: bool,
         wanted: list[bool],
@@ -260,55 +260,67 @@ class _AffineSoftmaxCrossEntropy(Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, outputs: Any) -> None:
-        *tensors, ctx.eps, ctx.total, ctx.wanted = inputs
+        *tensors, ctx.eps, ctx.total, _ = inputs
+        ctx.made = outputs[1:] if ctx.total else None
         ctx.mark_non_differentiable(*(g for g in outputs[1:] if g is not None))
-        ctx.save_for_backward(*tensors, *outputs[1:])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, delta: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        x, W, b, target, kept, *made = ctx.saved_tensors
+        x, W, b, target, kept = ctx.saved_tensors
         x_, W_, b_, *rest = ctx.needs_input_grad
-        c = delta * kept
+        c = delta if kept is None else delta * kept
         if is_last(x, W, delta):
-            if ctx.total:
-                gradients = [g if g is None else g * delta for g in made]
+            # scaled and given away: nobody pays for a copy, and a second backward pass makes them anew
+            made, ctx.made = ctx.made, None
+            if made is None:
+                gradients = list(_in_blocks(x, W, b, target, c.expand(len(x)), ctx.eps, [x_, W_, b_])[1:])
             else:
-                gradients = list(_in_blocks(x, W, b, target, c, ctx.eps, [x_, W_, b_])[1:])
+                gradients = [g if g is None else g.mul_(delta) for g in made]
             return *(g if g is None else g.to(x.dtype) for g in gradients), *(None for _ in rest)
         z = affine(x, W, b)
         q = (1 - ctx.eps) * _one_hot(target, z) + ctx.eps / len(W)
-        dz = c.to(z.dtype)[:, None] * (z.softmax(-1) - q)
+        dz = c.to(z.dtype).expand(len(z))[:, None] * (z.softmax(-1) - q)
         return dz @ W if x_ else None, dz.mT @ x if W_ else None, dz.sum(0) if b_ else None, *(None for _ in rest)
 
 
 def _in_blocks(
-    x: Tensor, W: Tensor, b: Tensor | None, target: Tensor, c: Tensor, eps: float, wanted: list[bool]
+    x: Tensor, W: Tensor, b: Tensor | None, target: Tensor, c: Tensor | None, eps: float, wanted: list[bool]
 ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
-    """c_i J_i of every row, and those gradients of sum_i c_i J_i for x, W and b that are wanted."""
+    """c_i J_i of every row, and those gradients of sum_i c_i J_i for x, W and b that are wanted; c None is all 1."""
     B, K = len(x), len(W)
     wide = torch.promote_types(x.dtype, torch.float32)
     J = x.new_empty(B, dtype=wide)
     dx = torch.empty_like(x) if wanted[0] else None
-    dW = torch.zeros_like(W, dtype=wide) if wanted[1] else None
+    dW = (torch.empty_like if B else torch.zeros_like)(W, dtype=wide) if wanted[1] else None
     db = x.new_zeros(K, dtype=wide) if wanted[2] else None
     b = x.new_zeros(()) if b is None else b
     buffer = x.new_empty(min(B, ROWS), K)
-    c, target = c.to(wide)[:, None], target[:, None]
+    target = target[:, None]
     for i in range(0, B, ROWS):
         block = slice(i, i + ROWS)
         z = torch.addmm(b, x[block], W.mT, out=buffer[: B - i]).to(wide)
-        z -= z.amax(-1, keepdim=True)  # so that the largest of them is 0, whose p = 1 / sum_k exp(z_k)
-        J_i = -(1 - eps) * z.gather(-1, target[block]) - (eps and eps * z.mean(-1, keepdim=True))
-        p = torch.softmax(z, -1, out=z)
-        J_i = J_i - p.amax(-1, keepdim=True).log()
-        J[block] = (c[block] * J_i).masked_fill(c[block] == 0, 0).squeeze(-1)
-        if any(wanted):
-            dz = p.scatter_add_(-1, target[block], p.new_full((len(p), 1), eps - 1)).sub_(eps / K).mul_(c[block])
-            if db is not None:
-                db += dz.sum(0)
-            dz = dz.to(x.dtype)
-            if dx is not None:
-                torch.mm(dz, W, out=dx[block])
-            if dW is not None:
-                dW = dW.addmm_(dz.mT, x[block]) if dW.dtype == x.dtype else dW.add_(dz.mT @ x[block])
+        log_p = torch.log_softmax(z, -1, out=z)
+        J_i = -(1 - eps) * log_p.gather(-1, target[block]) - (eps and eps * log_p.mean(-1, keepdim=True))
+        if c is not None:
+            c_i = c[block, None].to(wide)
+            J_i = (c_i * J_i).masked_fill(c_i == 0, 0)
+        J[block] = J_i.squeeze(-1)
+        if not any(wanted):
+            continue
+        dz = log_p.exp_().scatter_add_(-1, target[block], z.new_full((len(z), 1), eps - 1))  # p - q
+        if eps:
+            dz -= eps / K
+        if c is not None:
+            dz *= c_i
+        if db is not None:
+            db += dz.sum(0)
+        dz = dz.to(x.dtype)
+        if dx is not None:
+            torch.mm(dz, W, out=dx[block])
+        if dW is not None and dW.dtype == x.dtype:
+            torch.addmm(dW, dz.mT, x[block], beta=0 if i == 0 else 1, out=dW)
+        elif dW is not None:
+            dW.copy_(dz.mT @ x[block]) if i == 0 else dW.add_(dz.mT @ x[block])
     return J, dx, dW, db

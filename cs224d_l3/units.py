@@ -206,6 +206,11 @@ class _Softsign(Function):
 
     pushforward = backward
 
+    @staticmethod
+    def prime(a: Tensor) -> Tensor:
+        r = 1 - a.abs()  # = 1 / (1 + |z|)
+        return r * r
+
 
 class Softsign(nn.Module):
     """:func:`softsign` as a Module."""
@@ -313,18 +318,20 @@ class LeakyReLU(nn.Module):
 
 
 class Unit(NamedTuple):
-    """A unit: the function f, its derivative f', and its Module class."""
+    """A unit: the function f, its derivative f', its Module class, and f' read off the output a = f(z)."""
 
     f: Callable[[Tensor], Tensor]
     f_prime: Callable[[Tensor], Tensor]
     module: type[nn.Module]
+    f_prime_of_a: Callable[[Tensor], Tensor]
 
 
+# hard tanh and the ReLUs leave z on its side of every kink, so that f'(a) = f'(z)
 UNITS: dict[str, Unit] = {
-    "sigmoid": Unit(sigmoid, sigmoid_prime, Sigmoid),
-    "tanh": Unit(tanh, tanh_prime, Tanh),
-    "hardtanh": Unit(hardtanh, hardtanh_prime, Hardtanh),
-    "softsign": Unit(softsign, softsign_prime, Softsign),
-    "relu": Unit(relu, relu_prime, ReLU),
-    "leaky_relu": Unit(leaky_relu, leaky_relu_prime, LeakyReLU),
+    "sigmoid": Unit(sigmoid, sigmoid_prime, Sigmoid, _Sigmoid.prime),
+    "tanh": Unit(tanh, tanh_prime, Tanh, _Tanh.prime),
+    "hardtanh": Unit(hardtanh, hardtanh_prime, Hardtanh, hardtanh_prime),
+    "softsign": Unit(softsign, softsign_prime, Softsign, _Softsign.prime),
+    "relu": Unit(relu, relu_prime, ReLU, relu_prime),
+    "leaky_relu": Unit(leaky_relu, leaky_relu_prime, LeakyReLU, leaky_relu_prime),
 }

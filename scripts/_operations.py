@@ -21,6 +21,14 @@ class Operation(NamedTuple):
     indices: str | None = None
 
 
+def _elman(x: Tensor, W: Tensor, H: Tensor, b: Tensor, a_0: Tensor) -> Tensor:
+    """torch's, step by step as nn.RNNCell has it."""
+    a = [a_0]
+    for t in range(x.shape[-2]):
+        a.append(torch.tanh(F.linear(x[..., t, :], W, b) + F.linear(a[-1], H)))
+    return torch.stack(a[1:], -2)
+
+
 def _cross_entropy(z: Tensor, target: Tensor, **options: Any) -> Tensor:
     """torch's, of one row a class whatever the batch."""
     K, B = z.shape[-1], z.shape[:-1].numel()
@@ -45,6 +53,12 @@ OPERATIONS: dict[str, Operation] = {
         ours.score,
         lambda x, W, b, U: F.linear(torch.sigmoid(F.linear(x, W, b)), U).squeeze(-1),
         "... n, m n, m, 1 m",
+    ),
+    "elman": Operation(
+        # weights halved, by the root of their fan-in, so that the second step is not saturated
+        lambda x, W, H, b, a_0: ours.elman(x, W / 2, H / 2, b, a_0),
+        lambda x, W, H, b, a_0: _elman(x, W / 2, H / 2, b, a_0),
+        "... 2 n, m n, m m, m, ... m",
     ),
     "max_margin_loss": Operation(
         lambda s, s_c: ours.max_margin_loss(s, s_c, reduction="sum"),
@@ -73,7 +87,7 @@ OPERATIONS: dict[str, Operation] = {
 
 # layout: the sizes that "..." stands for, and the sizes of n and m
 LAYOUTS: dict[str, tuple[tuple[int, ...], int, int]] = {
-    "contiguous": ((2, 3), 5, 4),
+    "contiguous": ((6, 3), 5, 4),  # all different: a compiler takes equal sizes for one
     "0-d": ((), 5, 4),
     "empty": ((0, 3), 5, 4),
     "size 1": ((1, 1), 1, 1),

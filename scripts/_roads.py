@@ -1,7 +1,10 @@
-"""Five roads to one gradient: elements, matrices, our Functions, torch's autograd, centred differences."""
+"""Five roads to one gradient: elements, matrices, our Functions, torch's autograd, centred differences.
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+First through the layers of a network, then through the steps of a recurrent layer.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,9 +14,12 @@ from cs224d_l3 import (
     UNITS,
     affine,
     elementwise_gradients,
+    elementwise_gradients_through_time,
+    elman,
     numerical_gradient,
     relative_error,
     vectorized_gradients,
+    vectorized_gradients_through_time,
 )
 
 TORCH_UNITS: dict[str, Callable[..., Tensor]] = {
@@ -25,6 +31,7 @@ TORCH_UNITS: dict[str, Callable[..., Tensor]] = {
     "leaky_relu": F.leaky_relu,
 }
 
+Call = Callable[..., Tensor]
 Output = Callable[[Tensor, Sequence[Tensor], Sequence[Tensor]], Tensor]
 
 
@@ -102,13 +109,17 @@ def by_differences(network: Network, J: Callable[[Network], Tensor] | None = Non
     def score(network: Network) -> Tensor:
         return _output(affine, UNITS[network.unit].f, network) @ network.delta
 
-    def gradient(k: int) -> Tensor:
-        before, after = network.thetas[:k], network.thetas[k + 1 :]
-        return numerical_gradient(
-            lambda theta: (J or score)(network.at(*before, theta, *after)), network.thetas[k].detach()
-        )
+    return _differences(J or score, network)
 
-    return [gradient(k) for k in range(len(network.thetas))]
+
+def _differences(J: Callable[[Any], Tensor], network: Any) -> list[Tensor]:
+    """Centred differences of J by one theta after the other."""
+    thetas = list(network.thetas)
+
+    def gradient(k: int) -> Tensor:
+        return numerical_gradient(lambda theta: J(network.at(*thetas[:k], theta, *thetas[k + 1 :])), thetas[k].detach())
+
+    return [gradient(k) for k in range(len(thetas))]
 
 
 ROADS: dict[str, Callable[[Network], list[Tensor]]] = {
@@ -120,17 +131,119 @@ ROADS: dict[str, Callable[[Network], list[Tensor]]] = {
 }
 
 
-def errors(networks: int = 60) -> dict[str, float]:
-    """The largest relative error of each road over random networks, against the median of the five."""
-    worst = dict.fromkeys(ROADS, 0.0)
+def networks(count: int) -> Iterator[Network]:
+    """Networks of all units, of many sizes and depths, away from the kinks."""
     seed = 0
-    for i in range(networks):
-        unit = list(UNITS)[i % len(UNITS)]
+    for i in range(count):
         layers = [1 + (i + k) % 5 for k in range(3 + i % 3)]
-        while not off_kinks(network := draw(layers, unit, seed)):
+        while not off_kinks(network := draw(layers, list(UNITS)[i % len(UNITS)], seed)):
             seed += 1
         seed += 1
-        found = {road: walk(network) for road, walk in ROADS.items()}
+        yield network
+
+
+# ------------------------------------------------------------------------------------------ through time
+
+
+Thetas = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+
+
+class Recurrent(NamedTuple):
+    """A recurrent layer, with its input x and its weights W, H, b, a_0; and what reaches its states from J."""
+
+    unit: str
+    thetas: Thetas
+    error: Tensor
+
+    def at(self, *thetas: Tensor) -> "Recurrent":
+        x, W, H, b, a_0 = thetas
+        return self._replace(thetas=(x, W, H, b, a_0))
+
+
+def draw_recurrent(T: int, n: int, m: int, unit: str, seed: int) -> Recurrent:
+    """Standard normal numbers."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = ((T, m), (T, n), (m, n), (m, m), (m,), (m,))
+    error, *thetas = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes)
+    x, W, H, b, a_0 = (theta.requires_grad_() for theta in thetas)
+    return Recurrent(unit, (x, W, H, b, a_0), error)
+
+
+def _states(linear: Call, f: Callable[[Tensor], Tensor], layer: Recurrent) -> Iterator[tuple[Tensor, Tensor]]:
+    """z_t and a_t, step by step."""
+    x, W, H, b, a = layer.thetas
+    for x_t in x:
+        z = linear(x_t, W, b) + H @ a
+        a = f(z)
+        yield z, a
+
+
+def off_kinks_in_time(layer: Recurrent, distance: float = 1e-3) -> bool:
+    """Whether no z_t lies where a unit may have a kink."""
+    z = torch.stack([z for z, _ in _states(F.linear, UNITS[layer.unit].f, layer)])
+    return not bool(((z.abs() - torch.tensor([[[0.0]], [[1.0]]])).abs() <= distance).any())
+
+
+def through_time_by_elements(layer: Recurrent) -> list[Tensor]:
+    f, f_prime, *_ = UNITS[layer.unit]
+    return list(elementwise_gradients_through_time(*layer.thetas, f, f_prime, layer.error)[1:])
+
+
+def through_time_by_matrices(layer: Recurrent) -> list[Tensor]:
+    f, f_prime, *_ = UNITS[layer.unit]
+    return list(vectorized_gradients_through_time(*layer.thetas, f, f_prime, layer.error)[1:])
+
+
+def through_time_by_functions(layer: Recurrent) -> list[Tensor]:
+    J = (elman(*layer.thetas, f=UNITS[layer.unit].f) * layer.error).sum()
+    return list(torch.autograd.grad(J, layer.thetas, create_graph=True, materialize_grads=True))
+
+
+def through_time_by_autograd(layer: Recurrent) -> list[Tensor]:
+    a = torch.stack([a for _, a in _states(F.linear, TORCH_UNITS[layer.unit], layer)])
+    return list(torch.autograd.grad((a * layer.error).sum(), layer.thetas, create_graph=True, materialize_grads=True))
+
+
+def through_time_by_differences(layer: Recurrent, J: Callable[[Recurrent], Tensor] | None = None) -> list[Tensor]:
+    """Of sum(error o a), or of any other number J of the layer."""
+
+    def weighted(layer: Recurrent) -> Tensor:
+        return (elman(*layer.thetas, f=UNITS[layer.unit].f) * layer.error).sum()
+
+    return _differences(J or weighted, layer)
+
+
+ROADS_THROUGH_TIME: dict[str, Callable[[Recurrent], list[Tensor]]] = dict(
+    zip(
+        ROADS,
+        (
+            through_time_by_elements,
+            through_time_by_matrices,
+            through_time_by_functions,
+            through_time_by_autograd,
+            through_time_by_differences,
+        ),
+        strict=True,
+    )
+)
+
+
+def recurrent_layers(count: int) -> Iterator[Recurrent]:
+    """Layers of all units, of many sizes and lengths, away from the kinks."""
+    seed = 0
+    for i in range(count):
+        sizes = 1 + i % 6, 1 + i % 4, 1 + i % 5
+        while not off_kinks_in_time(layer := draw_recurrent(*sizes, list(UNITS)[i % len(UNITS)], seed)):
+            seed += 1
+        seed += 1
+        yield layer
+
+
+def errors(roads: dict[str, Callable[[Any], list[Tensor]]], at: Iterable[Any]) -> dict[str, float]:
+    """The largest relative error of each road over some networks, against the median of the five."""
+    worst = dict.fromkeys(roads, 0.0)
+    for network in at:
+        found = {road: walk(network) for road, walk in roads.items()}
         for gradients in zip(*found.values(), strict=True):
             median = torch.stack([g.detach() for g in gradients]).median(0).values
             for road, g in zip(found, gradients, strict=True):

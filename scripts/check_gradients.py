@@ -17,7 +17,7 @@ import torch
 import tyro
 from _conformance import DTYPES, EAGER, TRACED, Error, measure, measure_saved, measure_traced
 from _operations import LAYOUTS, OPERATIONS
-from _roads import errors
+from _roads import ROADS, ROADS_THROUGH_TIME, errors, networks, recurrent_layers
 from _tables import table
 from tqdm import tqdm
 
@@ -44,7 +44,7 @@ def main(
     functions: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
     device: Literal["cpu", "cuda"] = "cpu",
     backend: Literal["inductor", "aot_eager"] = "inductor",
-    networks: int = 60,
+    roads: int = 60,
 ) -> None:
     """Measure the hand-written gradients.
 
@@ -52,7 +52,7 @@ def main(
         functions: those to be measured; all where none is named.
         device: where.
         backend: of torch.compile; inductor needs a C++ compiler.
-        networks: random networks that the five roads are walked on.
+        roads: random networks, and recurrent layers, that the five roads are walked on.
     """
     unknown = [name for name in functions if name not in OPERATIONS]
     if unknown:
@@ -93,9 +93,16 @@ def main(
         "torch's own operator refuses a batch of nothing.\n"
     )
     table(
-        "Five roads to one gradient",
-        ["largest relative error"],
-        [[road, f"{error:.0e}"] for road, error in errors(networks).items()],
+        "Five roads to one gradient, largest relative error",
+        ["layers of a network", "steps of a recurrent layer"],
+        [
+            [road, f"{error:.0e}", f"{through_time:.0e}"]
+            for (road, error), through_time in zip(
+                errors(ROADS, networks(roads)).items(),
+                errors(ROADS_THROUGH_TIME, recurrent_layers(roads)).values(),
+                strict=True,
+            )
+        ],
     )
 
 

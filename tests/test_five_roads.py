@@ -1,7 +1,22 @@
 """Five roads to one gradient, over random shapes, depths and units, in first and in second order."""
 
 import torch
-from _roads import ROADS, Network, by_autograd, by_differences, by_elements, by_functions, by_matrices, draw, off_kinks
+from _roads import (
+    ROADS,
+    ROADS_THROUGH_TIME,
+    Network,
+    Recurrent,
+    by_autograd,
+    by_differences,
+    by_elements,
+    by_functions,
+    by_matrices,
+    draw,
+    draw_recurrent,
+    off_kinks,
+    off_kinks_in_time,
+    through_time_by_differences,
+)
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import normal, seeds, sizes, unit_names
@@ -10,6 +25,7 @@ from torch import Tensor
 from cs224d_l3 import relative_error
 
 networks = st.builds(draw, st.lists(sizes, min_size=2, max_size=5), unit_names, seeds)
+recurrent_layers = st.builds(draw_recurrent, sizes, sizes, st.integers(1, 4), unit_names, seeds)
 small_networks = st.builds(draw, st.lists(st.integers(1, 3), min_size=3, max_size=4), unit_names, seeds)
 
 
@@ -43,3 +59,33 @@ def test_five_roads_meet_in_second_order(network: Network) -> None:
         for road in exact:
             torch.testing.assert_close(second[road][i], right, rtol=1e-9, atol=1e-12)
         assert (differences[i] - right).abs().max() < 1e-6 * (1 + right.abs().max())
+
+
+@given(recurrent_layers)
+def test_five_roads_through_time_meet(layer: Recurrent) -> None:
+    assume(off_kinks_in_time(layer))
+    found = {road: walk(layer) for road, walk in ROADS_THROUGH_TIME.items()}
+    for road, gradients in found.items():
+        for a, c in zip(gradients, found["torch's autograd"], strict=True):
+            if road == "centred differences (2.1)":
+                assert (a - c).abs().max() < 1e-6 * (1 + c.abs().max())
+            else:
+                torch.testing.assert_close(a, c, rtol=1e-9, atol=1e-11)
+
+
+@given(st.builds(draw_recurrent, st.integers(1, 3), st.integers(1, 2), st.integers(1, 3), unit_names, seeds))
+def test_five_roads_through_time_meet_in_second_order(layer: Recurrent) -> None:
+    assume(off_kinks_in_time(layer))
+    v = [normal(*theta.shape, seed=30 + i, grad=False) for i, theta in enumerate(layer.thetas)]
+
+    def projected(road: str, layer: Recurrent) -> Tensor:
+        first = ROADS_THROUGH_TIME[road](layer)
+        return torch.stack([(g * v_i).sum() for g, v_i in zip(first, v, strict=True)]).sum()
+
+    exact = [road for road, walk in ROADS_THROUGH_TIME.items() if walk is not through_time_by_differences]
+    second = {road: torch.autograd.grad(projected(road, layer), layer.thetas, materialize_grads=True) for road in exact}
+    differences = through_time_by_differences(layer, lambda other: projected("matrices (1.6)", other))
+    for i, right in enumerate(second["torch's autograd"]):
+        for road in exact:
+            torch.testing.assert_close(second[road][i], right, rtol=1e-9, atol=1e-10)
+        assert (differences[i] - right).abs().max() < 1e-5 * (1 + right.abs().max())

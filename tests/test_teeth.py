@@ -32,6 +32,7 @@ CALLS: dict[str, tuple[Callable[..., Tensor], list[Any]]] = {
         lambda x, W, b: cs224d_l3.affine_softmax_cross_entropy(x, W, b, torch.tensor([0, 2])),
         [X, W, B],
     ),
+    "_Elman": (cs224d_l3.elman, [normal(2, 3, 3), W, normal(4, 4, seed=5), B, normal(2, 4, seed=6)]),
     "_SquaredNorm": (lambda W: cs224d_l3.l2_penalty([W], 0.5), [W]),
 }
 FUNCTIONS = {function.__name__: function for function in Function.__subclasses__()}

@@ -1,0 +1,160 @@
+"""The recurrent layer: a network as deep as the text is long, with the same weights at every word.
+
+Elman, Finding structure in time, 1990. Unrolled in time the layer is the feed-forward network of the notes, and
+backpropagation through time is section 1.6 on it: every gradient is a sum over the steps.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ._checks import check_number, check_shapes, check_size
+from ._function import Function, autocast, keep, rows
+from .units import UNITS, Unit, tanh
+from .xavier import xavier_uniform_
+
+
+def elman(
+    x: Tensor,
+    W: Tensor,
+    H: Tensor,
+    b: Tensor,
+    a_0: Tensor | None = None,
+    f: Callable[[Tensor], Tensor] = tanh,
+    clip: float = math.inf,
+) -> Tensor:
+    """a_t = f(W x_t + H a_(t-1) + b) for t = 1 ... T. As ``torch.nn.RNN`` with one bias.
+
+    Args:
+        x: T inputs in a row, (..., T, n), T at least 1.
+        W: weights of the input, (m, n).
+        H: weights of the step before, (m, m).
+        b: biases, (m,).
+        a_0: the state at the start, (..., m); zeros if left out.
+        f: the unit, one of the six of ``UNITS``.
+        clip: on its way back from step t + 1 to step t every element of the error is limited to [-clip, clip]
+            (Mikolov, Statistical language models based on neural networks, 2012, section 3.2.2). Where that
+            happens the gradient is no longer the objective's.
+
+    Returns:
+        all states, (..., T, m); the last, ``a[..., -1, :]``, starts the next segment of a text. Detached, it
+        truncates backpropagation to the segment.
+
+    Raises:
+        ValueError: shapes that do not fit, no step, a unit that is none of the six, or a clip that is not above 0.
+        TypeError: an argument is not a floating-point tensor.
+    """
+    check_shapes("... T n, m n, m m, m, ... m", x=x, W=W, H=H, b=b, a_0=a_0)
+    *batch, T, n = x.shape
+    if T == 0:
+        raise ValueError(f"x must have shape (..., T, n) with at least one step, got {tuple(x.shape)}")
+    a_0 = x.new_zeros(*batch, len(b)) if a_0 is None else a_0
+    if a_0.shape[:-1] != x.shape[:-2]:
+        raise ValueError(f"a_0 must have shape {(*batch, len(b))}, the batch of x and m, got {tuple(a_0.shape)}")
+    unit = find_unit(f)
+    if clip != math.inf:
+        check_number("clip", clip, above=0)
+    x_, W, H, b, a_0 = autocast(x.reshape(x.shape[:-2].numel(), T, n), W, H, b, rows(a_0))
+    a = _Elman.call(x_, W, H, b, a_0, unit, clip)
+    return a.reshape(*batch, T, len(b))
+
+
+class _Elman(Function):
+    """Backpropagation through time: delta_t = f'(z_t) o (dJ/da_t + H^T delta_(t+1)).
+
+    f' is read off a_t, so that no z_t is kept.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, W: Tensor, H: Tensor, b: Tensor, a_0: Tensor, unit: Unit, clip: float) -> Tensor:
+        a = [a_0]
+        for z_t in nn.functional.linear(x, W, b).unbind(1):
+            a.append(unit.f(torch.addmm(z_t, a[-1], H.mT)))
+        return torch.stack(a[1:], 1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, a: Any) -> None:
+        x, W, H, _, a_0, ctx.unit, ctx.clip = inputs
+        keep(ctx, x, W, H, a_0, a)
+
+    @staticmethod
+    def backward(ctx: Any, error: Tensor) -> tuple[Tensor | None, ...]:
+        x, W, H, a_0, a = ctx.saved_tensors
+        f_prime = ctx.unit.f_prime_of_a(a)
+        delta: list[Tensor] = []
+        back = torch.zeros_like(a_0)  # H^T delta_(t+1)
+        for t in reversed(range(a.shape[1])):
+            delta.insert(0, f_prime[:, t] * (error[:, t] + back))
+            back = delta[0] @ H if ctx.clip == math.inf else (delta[0] @ H).clamp(-ctx.clip, ctx.clip)
+        deltas = torch.stack(delta, 1)
+        x_, W_, H_, b_, a_0_, *_ = ctx.needs_input_grad
+        return (
+            deltas @ W if x_ else None,
+            rows(deltas).mT @ rows(x) if W_ else None,
+            rows(deltas).mT @ rows(_Elman.before(a_0, a)) if H_ else None,
+            rows(deltas).sum(0) if b_ else None,
+            back if a_0_ else None,
+            None,
+            None,
+        )
+
+    @staticmethod
+    def pushforward(ctx: Any, dx: Tensor, dW: Tensor, dH: Tensor, db: Tensor, da_0: Tensor, *_: None) -> Tensor:
+        x, W, H, a_0, a = ctx.saved_tensors
+        f_prime = ctx.unit.f_prime_of_a(a)
+        dz = nn.functional.linear(dx, W, db) + nn.functional.linear(x, dW)
+        dz = dz + nn.functional.linear(_Elman.before(a_0, a), dH)
+        da = [da_0]
+        for t in range(a.shape[1]):
+            da.append(f_prime[:, t] * torch.addmm(dz[:, t], da[-1], H.mT))
+        return torch.stack(da[1:], 1)
+
+    @staticmethod
+    def before(a_0: Tensor, a: Tensor) -> Tensor:
+        """a_(t-1) for every t."""
+        return torch.cat([a_0[:, None], a[:, :-1]], 1)
+
+
+def find_unit(f: Callable[[Tensor], Tensor]) -> Unit:
+    """The entry of ``UNITS`` that f belongs to: with it comes f' as a function of the output."""
+    for unit in UNITS.values():
+        if unit.f is f:
+            return unit
+    raise ValueError(f"f must be one of the units of cs224d_l3, {', '.join(UNITS)}, got {f!r}")
+
+
+class Elman(nn.Module):
+    """:func:`elman` as a Module: W by Xavier's rule (2.4), b = 0, and an orthogonal H, which keeps errors their size.
+
+    Args:
+        n: inputs.
+        m: units.
+        f: the unit, one of the six of ``UNITS``.
+        clip: the limit of an error on its way back in time.
+
+    Attributes:
+        W: (m, n).
+        H: (m, m).
+        b: (m,).
+    """
+
+    def __init__(self, n: int, m: int, f: Callable[[Tensor], Tensor] = tanh, *, clip: float = math.inf) -> None:
+        super().__init__()
+        check_size("n", n)
+        check_size("m", m)
+        find_unit(f)
+        self.f, self.clip = f, clip
+        self.W = nn.Parameter(xavier_uniform_(torch.empty(m, n)))
+        self.H = nn.Parameter(nn.init.orthogonal_(torch.empty(m, m)))
+        self.b = nn.Parameter(torch.zeros(m))
+
+    def forward(self, x: Tensor, a_0: Tensor | None = None) -> Tensor:
+        """Inputs (..., T, n) and a state (..., m) to states (..., T, m)."""
+        return elman(x, self.W, self.H, self.b, a_0, self.f, self.clip)
+
+    def extra_repr(self) -> str:
+        m, n = self.W.shape
+        return f"n={n}, m={m}, f={getattr(self.f, '__name__', self.f)}, clip={self.clip}"

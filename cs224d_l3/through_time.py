@@ -1,0 +1,158 @@
+"""Backpropagation through time, twice: element by element in the notes' indices, and by matrices.
+
+The recurrent layer reads x_1 ... x_T and starts from the state a_0:
+
+    z_t = W x_t + H a_(t-1) + b,    a_t = f(z_t).
+
+Unrolled it is a network of T layers with the same W, H and b in each, and an objective J that may look at every a_t.
+delta_t is the error at z_t, dJ/dz_t: what reaches a_t from J itself and from step t + 1, times f'(z_t). Since step t
+is one place of T where the same weight stands, the gradient of a weight is a sum over t.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._checks import check_callable, check_shapes
+
+Elementwise = Callable[[Tensor], Tensor]
+
+
+class RecurrentGradients(NamedTuple):
+    """The states a_1 ... a_T, (T, m), and dJ/dx (T, n), dJ/dW (m, n), dJ/dH (m, m), dJ/db (m,), dJ/da_0 (m,)."""
+
+    a: Tensor
+    x: Tensor
+    W: Tensor
+    H: Tensor
+    b: Tensor
+    a_0: Tensor
+
+
+def elementwise_gradients_through_time(
+    x: Tensor,
+    W: Tensor,
+    H: Tensor,
+    b: Tensor,
+    a_0: Tensor,
+    f: Elementwise,
+    f_prime: Elementwise,
+    error: Tensor | None = None,
+) -> RecurrentGradients:
+    """The gradients one number at a time, in loops over t, i and j.
+
+    delta_(t,j) = f'(z_(t,j)) (dJ/da_(t,j) + sum_i delta_(t+1,i) H_ij),
+    dJ/dW_ij = sum_t delta_(t,i) x_(t,j),    dJ/dH_ij = sum_t delta_(t,i) a_(t-1,j),    dJ/db_i = sum_t delta_(t,i),
+    dJ/dx_(t,j) = sum_i delta_(t,i) W_ij,    dJ/da_(0,j) = sum_i delta_(1,i) H_ij.
+
+    Args:
+        x: the inputs, one row a step, (T, n), at least one of each.
+        W: weights of the input, (m, n).
+        H: weights of the step before, (m, m).
+        b: biases, (m,).
+        a_0: the state at the start, (m,).
+        f: the unit.
+        f_prime: its derivative.
+        error: what reaches a_t from J itself, dJ/da_t, (T, m); ones if left out.
+
+    Raises:
+        ValueError: shapes that do not fit.
+        TypeError: f or f_prime is not a function.
+    """
+    error = _check_layer(x, W, H, b, a_0, f, f_prime, error)
+    (T, n), m = x.shape, len(b)
+
+    z: list[list[Tensor]] = []
+    a = [list(a_0)]
+    for t in range(T):
+        z.append([])
+        for i in range(m):
+            z_i = b[i]
+            for j in range(n):
+                z_i = z_i + W[i, j] * x[t, j]
+            for j in range(m):
+                z_i = z_i + H[i, j] * a[t][j]
+            z[t].append(z_i)
+        a.append([f(z_i) for z_i in z[t]])
+
+    zero = x.new_zeros(())
+    dx = [[zero] * n for _ in range(T)]
+    dW = [[zero] * n for _ in range(m)]
+    dH = [[zero] * m for _ in range(m)]
+    db = [zero] * m
+    back = [zero] * m  # sum_i delta_(t+1,i) H_ij
+    for t in reversed(range(T)):
+        delta = [f_prime(z[t][j]) * (error[t, j] + back[j]) for j in range(m)]
+        back = [zero] * m
+        for i in range(m):
+            for j in range(n):
+                dW[i][j] = dW[i][j] + delta[i] * x[t, j]
+                dx[t][j] = dx[t][j] + delta[i] * W[i, j]
+            for j in range(m):
+                dH[i][j] = dH[i][j] + delta[i] * a[t][j]  # a[t] is a_(t-1) of z[t]: the list starts with a_0
+                back[j] = back[j] + delta[i] * H[i, j]
+            db[i] = db[i] + delta[i]
+
+    def matrix(rows: list[list[Tensor]]) -> Tensor:
+        return torch.stack([torch.stack(row) for row in rows])
+
+    return RecurrentGradients(matrix(a[1:]), matrix(dx), matrix(dW), matrix(dH), torch.stack(db), torch.stack(back))
+
+
+def vectorized_gradients_through_time(
+    x: Tensor,
+    W: Tensor,
+    H: Tensor,
+    b: Tensor,
+    a_0: Tensor,
+    f: Elementwise,
+    f_prime: Elementwise,
+    error: Tensor | None = None,
+) -> RecurrentGradients:
+    """The same gradients by matrices: delta_t = f'(z_t) o (dJ/da_t + H^T delta_(t+1)).
+
+    dJ/dW = sum_t delta_t x_t^T,    dJ/dH = sum_t delta_t a_(t-1)^T,    dJ/db = sum_t delta_t,
+    dJ/dx_t = W^T delta_t,    dJ/da_0 = H^T delta_1.
+
+    Arguments, result and errors are those of :func:`elementwise_gradients_through_time`.
+    """
+    error = _check_layer(x, W, H, b, a_0, f, f_prime, error)
+
+    z, a = [], [a_0]
+    for x_t in x:
+        z.append(W @ x_t + H @ a[-1] + b)
+        a.append(f(z[-1]))
+
+    delta: list[Tensor] = []
+    back = torch.zeros_like(a_0)  # H^T delta_(t+1)
+    for z_t, error_t in zip(reversed(z), reversed(error.unbind()), strict=True):
+        delta.insert(0, f_prime(z_t) * (error_t + back))
+        back = H.mT @ delta[0]
+
+    deltas, before = torch.stack(delta), torch.stack(a[:-1])
+    return RecurrentGradients(
+        a=torch.stack(a[1:]), x=deltas @ W, W=deltas.mT @ x, H=deltas.mT @ before, b=deltas.sum(0), a_0=back
+    )
+
+
+def _check_layer(
+    x: Tensor,
+    W: Tensor,
+    H: Tensor,
+    b: Tensor,
+    a_0: Tensor,
+    f: Elementwise,
+    f_prime: Elementwise,
+    error: Tensor | None,
+) -> Tensor:
+    """The shapes fit; returns what reaches the states from J itself."""
+    check_callable("f", f)
+    check_callable("f_prime", f_prime)
+    check_shapes("T n, m n, m m, m, m, T m", x=x, W=W, H=H, b=b, a_0=a_0, error=error)
+    if 0 in x.shape or len(b) == 0:
+        raise ValueError(
+            f"x must hold at least one step, one input and one unit, got {tuple(x.shape)} and m = {len(b)}"
+        )
+    return x.new_ones(len(x), len(b)) if error is None else error

@@ -1,0 +1,186 @@
+"""A trained language model with all it takes to use it: what a checkpoint holds."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from _text import join
+from _training import load_checkpoint, save_checkpoint
+from torch import Tensor
+
+from cs224d_l3 import UNITS, RecurrentLanguageModel, WindowLanguageModel
+from cs224d_l3.corpora import UNKNOWN, Vocabulary, tokenize
+
+Batch = tuple[Tensor, Tensor]  # words that are read, and the words to be predicted
+
+
+class Batches(Protocol):
+    """An epoch."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Batch]: ...
+
+
+@dataclass
+class Language:
+    """A network, its vocabulary, and how its text was made of lines."""
+
+    model: WindowLanguageModel | RecurrentLanguageModel
+    vocabulary: Vocabulary
+    network: dict[str, Any]  # what build made the model from
+    text: dict[str, bool]  # lower, split_marks
+
+    @classmethod
+    def build(cls, vocabulary: Vocabulary, network: dict[str, Any], text: dict[str, bool]) -> "Language":
+        """A new network; ``network`` holds kind, unit, d, hidden, dropout, and size and direct, or clip."""
+        sizes = {"d": network["d"], "m": network["hidden"], "f": UNITS[network["unit"]].f}
+        options = {"dropout": network["dropout"], "sparse": True}
+        if network["kind"] == "recurrent":
+            recurrent = RecurrentLanguageModel(len(vocabulary), **sizes, clip=network["clip"], **options)
+            return cls(recurrent, vocabulary, network, text)
+        window = {"size": network["size"], "direct": network["direct"]}
+        return cls(WindowLanguageModel(len(vocabulary), **sizes, **window, **options), vocabulary, network, text)
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.output.W.device
+
+    # ---------------------------------------------------------------------------------------- objective
+
+    def loss(self, batch: Batch, state: Tensor | None, reduction: str = "mean") -> tuple[Tensor, Tensor | None]:
+        """J of a batch, and the state after it, which the window model has none of."""
+        words, target = (t.to(self.device) for t in batch)
+        if isinstance(self.model, WindowLanguageModel):
+            return self.model.loss(words, target, reduction), None
+        return self.model.loss(words, target, state, reduction)
+
+    def batches(self, text: Tensor, size: int, steps: int, generator: torch.Generator) -> "Batches":
+        """An epoch: of the window model ``size`` words at a time, in a new order. Of the recurrent one the text is
+        cut in ``size`` rows that are read side by side, ``steps`` words at a time."""
+        if isinstance(self.model, WindowLanguageModel):
+            return NgramBatches(_ngrams(text, self.model.size), torch.randperm(len(text), generator=generator), size)
+        return _segments(text, size, steps)
+
+    @torch.no_grad()
+    def perplexity(self, text: Tensor) -> float:
+        """exp of the mean J of every word of a text, sentence ends among them, read from its beginning."""
+        self.model.eval()
+        batches = (
+            NgramBatches(_ngrams(text, self.model.size), torch.arange(len(text)), 2048)
+            if isinstance(self.model, WindowLanguageModel)
+            else _segments(text, 1, 512)
+        )
+        total, state = 0.0, None
+        for batch in batches:
+            J, state = self.loss(batch, state, "sum")
+            total += J.item()
+        return math.exp(total / len(text))
+
+    # -------------------------------------------------------------------------------------------- use
+
+    def words_of(self, prompt: str) -> list[str]:
+        """The words of a line, as the training text had them."""
+        words = tokenize(prompt) if self.text["split_marks"] and UNKNOWN not in prompt else prompt.split()
+        if unknown := [w for w, i in zip(words, self.vocabulary.encode(words).tolist(), strict=True) if i == 1]:
+            missing = ", ".join(repr(word) for word in unknown if word != UNKNOWN)
+            if missing:
+                raise ValueError(f"the vocabulary of this model does not have {missing}")
+        return words
+
+    @torch.no_grad()
+    def continuations(self, words: Sequence[str], temperature: float, top_k: int, seed: int) -> Iterator[str]:
+        """Word after word, each drawn from the ``top_k`` most likely, p to the power of 1 / temperature; ends with
+        the sentence. Temperature 0 takes the most likely."""
+        self.model.eval()
+        generator = torch.Generator().manual_seed(seed)
+        text = torch.cat([torch.zeros(1, dtype=torch.int64), self.vocabulary.encode(words)]).to(self.device)
+        state = None
+        while True:
+            if isinstance(self.model, WindowLanguageModel):
+                size = self.model.size
+                z = self.model(torch.cat([text.new_zeros(size), text])[-size:])
+            else:
+                scores, state = self.model(text, state)
+                z = scores[-1]
+            z[self.vocabulary.unknown] = -math.inf
+            likely = z.topk(min(top_k, len(z) - 1) if temperature else 1)
+            p = (likely.values / (temperature or 1)).softmax(-1).cpu()
+            word = likely.indices[torch.multinomial(p, 1, generator=generator).to(self.device)]
+            if word.item() == self.vocabulary.pad:
+                return
+            yield self.vocabulary.words[word.item()]
+            text = word if state is not None else torch.cat([text, word])
+
+    def generate(self, prompt: str, length: int, temperature: float, top_k: int, seed: int) -> str:
+        """The prompt, continued to the end of the sentence, or by ``length`` words."""
+        words = self.words_of(prompt)
+        following = self.continuations(words, temperature, top_k, seed)
+        return join([*words, *(word for _, word in zip(range(length), following, strict=False))])
+
+    def nearest(self, word: str, count: int) -> list[tuple[str, float]]:
+        """The words whose vectors have the smallest angle to that of a word, with its cosine."""
+        words = self.words_of(word)
+        if len(words) != 1:
+            raise ValueError(f"nearest takes one word, got {len(words)}: {word!r}")
+        (i,) = self.vocabulary.encode(words).tolist()
+        return nearest(self.vocabulary, self.model.L.weight.detach(), i, count)
+
+    def save(self, path: Path) -> None:
+        parts = {"model": self.model.state_dict(), "words": self.vocabulary.words}
+        save_checkpoint(path, {**parts, "language": self.network, "text": self.text})
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device) -> "Language":
+        parts = load_checkpoint(path, {"model", "words", "language", "text"})
+        try:
+            vocabulary = Vocabulary(parts["words"], lower=parts["text"]["lower"])
+            language = cls.build(vocabulary, parts["language"], parts["text"])
+            language.model.load_state_dict(parts["model"])
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{path}: expected a whole checkpoint of train_language_model.py, and {reason}") from error
+        language.model.to(device)
+        return language
+
+
+def nearest(vocabulary: Vocabulary, L: Tensor, i: int, count: int) -> list[tuple[str, float]]:
+    """The words whose vectors have the smallest angle to the i-th, with its cosine; those that stand for others out."""
+    unit = torch.nn.functional.normalize(L, dim=-1)
+    cosine = unit @ unit[i]
+    cosine[[vocabulary.pad, vocabulary.unknown, i]] = -math.inf
+    found = cosine.topk(min(count, len(vocabulary) - 3))
+    return [(vocabulary.words[j], c) for j, c in zip(found.indices.tolist(), found.values.tolist(), strict=True)]
+
+
+# ------------------------------------------------------------------------------------------------ batches
+
+
+def _ngrams(text: Tensor, size: int) -> Tensor:
+    """Every word behind the ``size`` words before it, (N, size + 1); a view, which takes no memory."""
+    return torch.cat([text.new_zeros(size), text]).unfold(0, size + 1, 1)
+
+
+class NgramBatches:
+    """Rows of n-grams in some order, a few at a time, the last word of each to be predicted."""
+
+    def __init__(self, ngrams: Tensor, order: Tensor, size: int) -> None:
+        self.ngrams, self.parts = ngrams, order.split(size)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for part in self.parts:
+            rows = self.ngrams[part]
+            yield rows[:, :-1], rows[:, -1]
+
+
+def _segments(text: Tensor, rows: int, steps: int) -> list[Batch]:
+    """The text in rows that are read side by side, some steps at a time; less than a word a row is left over."""
+    N = len(text) // rows
+    before = torch.cat([text.new_zeros(1), text])
+    words, target = before[: rows * N].view(rows, N), text[: rows * N].view(rows, N)
+    return list(zip(words.split(steps, 1), target.split(steps, 1), strict=True))
