@@ -13,8 +13,8 @@ def log_probabilities(train: Tensor, text: Tensor, num_words: int) -> Tensor:
 
     With counts c of trigrams, and for the lower orders of the different words to the left,
     p(w | u v) = (max(c(u v w) - D, 0) + D N(u v) p(w | v)) / c(u v), where N(u v) counts the different words after
-    u v, and D = n_1 / (n_1 + 2 n_2) by the n-grams counted once and twice. Below p(w) all words are as likely. What
-    stands before the text is 0.
+    u v. D = n_1 / (n_1 + 2 n_2) by the n-grams counted once and twice, a half where none is counted once. Below
+    p(w) all words are as likely. What stands before the text is 0.
 
     Args:
         train: words, (M,).
@@ -29,7 +29,7 @@ def log_probabilities(train: Tensor, text: Tensor, num_words: int) -> Tensor:
     p = torch.full(text.shape, 1 / V, dtype=torch.float64)
     for n, (ngrams, c) in enumerate(orders, start=1):
         once, twice = int((c == 1).sum()), int((c == 2).sum())
-        D = once / (once + 2 * twice) if once else 0.0
+        D = once / (once + 2 * twice) if once else 0.5
         contexts, context = (ngrams // V).unique(return_inverse=True)
         total = torch.zeros_like(contexts).index_add_(0, context, c)
         different = torch.bincount(context)

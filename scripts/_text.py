@@ -32,7 +32,7 @@ def read(
     min_count: int,
     max_words: int,
     lower: bool,
-    split_marks: bool | None,
+    marks: str,
     seed: int,
 ) -> Text:
     """The parts of a text; where there is no file to train on, Python's own documentation.
@@ -41,11 +41,11 @@ def read(
     for the vocabulary and once for the words.
     """
     if train is None:
-        text, marks = python_documentation(seed), True
+        text, is_split = python_documentation(seed), True
         parts: list[Sentences] = [lambda: iter(text.train), lambda: iter(text.dev), lambda: iter(text.test)]
     else:
-        marks = not are_marks_apart(train) if split_marks is None else split_marks
-        split = tokenize if marks else str.split
+        is_split = not are_marks_apart(train) if marks == "auto" else marks == "split"
+        split = tokenize if is_split else str.split
 
         def sentences(path: Path) -> Sentences:
             return lambda: read_text(path, split)
@@ -66,7 +66,7 @@ def read(
         raise ValueError(f"{test}: expected sentences, one a line, got none for test")
     if len(vocabulary) < 3:
         raise ValueError(f"min-count must leave a word to train on, and {min_count} leaves none of {train}")
-    return Text(vocabulary, encoded[0], encoded[1], encoded[2], marks)
+    return Text(vocabulary, encoded[0], encoded[1], encoded[2], is_split)
 
 
 def are_marks_apart(path: Path) -> bool:

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +47,21 @@ def prepare_output(path: Path) -> None:
         raise ValueError(f"out must be in a folder that can be written to, got {path}")
 
 
-def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Writes beside the file and renames at the end, so that a checkpoint is whole or not there."""
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A file beside it to write to, renamed at the end, so that the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        torch.save({**content, "version": cs224d_l3.__version__}, partial)
+        yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    with writing(path) as partial:
+        torch.save({**content, "version": cs224d_l3.__version__}, partial)
 
 
 def load_checkpoint(path: Path, keys: set[str]) -> dict[str, Any]:

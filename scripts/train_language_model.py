@@ -56,8 +56,8 @@ class Settings:
     """Size of the vocabulary at the most; the most frequent words stay."""
     lower: bool = False
     """Read words in lower case."""
-    split_marks: bool | None = None
-    """Set marks apart from words; none: where the text has not done so itself, as the Penn Treebank has."""
+    marks: Literal["auto", "split", "keep"] = "auto"
+    """Set marks apart from words; auto: where the text has not done so itself, as the Penn Treebank has."""
 
     model: Literal["window", "recurrent"] = "window"
     """Reads the last few words; or one word and its own state."""
@@ -138,7 +138,7 @@ class Settings:
 
 
 def read_text(settings: Settings) -> Text:
-    names = ("train", "dev", "test", "min_count", "max_words", "lower", "split_marks", "seed")
+    names = ("train", "dev", "test", "min_count", "max_words", "lower", "marks", "seed")
     text = read(**{name: getattr(settings, name) for name in names})
     least = settings.batch if settings.model == "recurrent" else settings.size + 1
     if len(text.train) < least:

@@ -36,7 +36,9 @@ OURS = {
     "score": "x=... n, W=m n, b=m, U=1 m",
     "max_margin_loss": "s=..., s_c=...",
     "softmax_cross_entropy": "z=... K, target=... < K",
+    "affine_softmax_cross_entropy": "x=... n, W=K n, b=K, target=... < K",
     "activation": "x=... n, w=n, b=",
+    "elman": "x=... 3 n, W=m n, H=m m, b=m, a_0=... m",
 } | dict.fromkeys(UNITS, "z=...")
 
 

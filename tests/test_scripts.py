@@ -1,59 +1,18 @@
 """The scripts, run small, as a user runs them."""
 
-import contextlib
-import importlib
-import io
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
-from unittest import mock
 
 import pytest
 import torch
 from _scores import best_threshold, by_majority, score_tags, win_rate
-from _training import run as run_main
+from running import run
 from train_window import Settings, batches, build_tagger, objective, read_splits, tag_set
 
 from cs224d_l3.corpora import Sentence
 
 ROOT = Path(__file__).parents[1]
-
-
-@contextlib.contextmanager
-def working_in(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-
-
-class Result(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(script: str, *arguments: object, cwd: Path, stdin: str = "") -> Result:
-    """Runs a script with its command line in a folder, in this process."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    main = importlib.import_module(script).main
-    with (
-        working_in(cwd),
-        mock.patch("sys.argv", [script, *map(str, arguments)]),
-        mock.patch("sys.stdin", io.StringIO(stdin)),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
-            run_main(main)
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    return Result(code, out.getvalue(), err.getvalue())
 
 
 OTHER = "Ann O\nsees O\nParis I-LOC\n. O\n\nParis O\nsees O\nAnn O\n. O\n\n"
@@ -202,7 +161,7 @@ def test_tag_refuses_what_is_no_checkpoint(trained) -> None:  # type: ignore[no-
     assert run("tag", cwd=folder).returncode == 2
 
 
-@pytest.mark.parametrize("script", ["train_window", "tag"])
+@pytest.mark.parametrize("script", ["train_window", "tag", "train_language_model", "train_vectors"])
 def test_scripts_start_by_themselves_and_show_their_settings(script: str, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--help"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -1,0 +1,158 @@
+"""The language models' whole training step against the same models in plain torch: time, words a second, memory.
+
+python scripts/benchmark_language_model.py                two minutes on two cores
+python scripts/benchmark_language_model.py --device cuda
+
+Plain torch is nn.Embedding, nn.Linear, nn.RNN, cross_entropy and torch.optim.Adagrad, as they come; and once more
+with sparse word vectors and the fused kernel for the rest. All run in turn in one process. Memory is the peak within
+a step, gradients included, beyond the parameters and the optimizer's sums, which are the same for all.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+import torch.nn.functional as F
+import tyro
+from _tables import table
+from benchmark import Step, medians, peak_bytes
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from cs224d_l3 import AdaGrad, RecurrentLanguageModel, WindowLanguageModel
+
+V, D, SIZE, M = 10_000, 100, 5, 200
+WINDOW_BATCHES = (64, 256, 1024, 4096)
+RECURRENT_BATCHES = ((20, 10), (32, 20), (64, 35))
+
+
+class TorchWindow(nn.Module):
+    """Bengio's model."""
+
+    def __init__(self, sparse: bool) -> None:
+        super().__init__()
+        self.L = nn.Embedding(V, D, sparse=sparse)
+        self.hidden, self.output = nn.Linear(SIZE * D, M), nn.Linear(M, V)
+
+    def forward(self, words: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(self.output(torch.tanh(self.hidden(self.L(words).flatten(1)))), target)
+
+
+class TorchRecurrent(nn.Module):
+    """Elman's network."""
+
+    def __init__(self, sparse: bool) -> None:
+        super().__init__()
+        self.L = nn.Embedding(V, D, sparse=sparse)
+        self.hidden, self.output = nn.RNN(D, M, batch_first=True), nn.Linear(M, V)
+
+    def forward(self, words: Tensor, target: Tensor, state: Tensor) -> Tensor:
+        a, _ = self.hidden(self.L(words), state[None])
+        return F.cross_entropy(self.output(a).flatten(0, 1), target.flatten())
+
+
+def step(optimizers: list[torch.optim.Optimizer], objective: Callable[[], Tensor]) -> Step:
+    def run() -> None:
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        objective().backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+    return run
+
+
+def optimizers_of(model: Any, tuned: bool) -> list[torch.optim.Optimizer]:
+    """torch's Adagrad as it comes; or fused, and by itself for the sparse word vectors, which the kernel refuses."""
+    if not tuned:
+        return [torch.optim.Adagrad(model.parameters(), lr=0.05)]
+    dense = [*model.hidden.parameters(), *model.output.parameters()]
+    return [torch.optim.Adagrad(model.L.parameters(), lr=0.05), torch.optim.Adagrad(dense, lr=0.05, fused=True)]
+
+
+def window_steps(B: int) -> list[Step]:
+    words, target = torch.randint(V, (B, SIZE)), torch.randint(V, (B,))
+    ours = WindowLanguageModel(V, D, SIZE, M, sparse=True)
+    ours.to(words.device)
+    steps = [step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target))]
+    for tuned in (False, True):
+        model = TorchWindow(sparse=tuned)
+        steps.append(step(optimizers_of(model, tuned), lambda model=model: model(words, target)))  # type: ignore[misc]
+    return steps
+
+
+def recurrent_steps(B: int, T: int) -> list[Step]:
+    words, target, state = torch.randint(V, (B, T)), torch.randint(V, (B, T)), torch.zeros(B, M)
+    ours = RecurrentLanguageModel(V, D, M, sparse=True)
+    ours.to(words.device)
+    steps = [step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target, state)[0])]
+    for tuned in (False, True):
+        model = TorchRecurrent(sparse=tuned)
+        steps.append(step(optimizers_of(model, tuned), lambda model=model: model(words, target, state)))  # type: ignore[misc]
+    return steps
+
+
+def main(
+    device: Literal["cpu", "cuda"] = "cpu",
+    threads: int = torch.get_num_threads(),
+    seconds: float = 10.0,
+    json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+) -> None:
+    """Time the training step of the language models.
+
+    Args:
+        device: where.
+        threads: of torch on the CPU.
+        seconds: for each row.
+        json_file: a file that keeps the measurements.
+    """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own messages
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("device cuda: torch finds no GPU here")
+    torch.manual_seed(0)
+    torch.set_num_threads(threads)
+    warnings.simplefilter("ignore")
+    cases: list[tuple[str, str, int, Callable[[], list[Step]]]] = [
+        ("window", f"{B:,}", B, lambda B=B: window_steps(B))  # type: ignore[misc]
+        for B in WINDOW_BATCHES
+    ]
+    cases += [
+        ("recurrent", f"{B} x {T}", B * T, lambda B=B, T=T: recurrent_steps(B, T))  # type: ignore[misc]
+        for B, T in RECURRENT_BATCHES
+    ]
+    rows = []
+    for name, size, words, make in tqdm(cases, unit="row", leave=False):
+        with torch.device(device):
+            steps = make()
+        t, peak = medians(steps, device, seconds), [peak_bytes(run, device) for run in steps]
+        rows.append(
+            {
+                "model": name,
+                "words a step": size,
+                "ours, words/s": words / t[0],
+                "speed / torch": t[1] / t[0],
+                "speed / tuned torch": t[2] / t[0],
+                "memory / torch": peak[0] / peak[1],
+                "memory / tuned torch": peak[0] / peak[2],
+                "ours, MB": peak[0] / 1e6,
+            }
+        )
+    where = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {threads} threads"
+    print(f"torch {torch.__version__}, {where}, float32, V = {V:,}, d = {D}, {M} tanh\n")
+    columns = list(rows[0])[1:]
+    forms = ["{}", "{:,.0f}", *["{:.2f}"] * 4, "{:.0f}"]
+    table(
+        "model",
+        columns,
+        [[str(row["model"]), *(form.format(row[c]) for form, c in zip(forms, columns, strict=True))] for row in rows],
+    )
+    if json_file is not None:
+        json_file.write_text(json.dumps({"torch": torch.__version__, "device": where, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

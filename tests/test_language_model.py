@@ -1,0 +1,225 @@
+"""The language models: their formulas, their losses, the state that carries on, and what they keep in memory."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import seeds, sizes, unit_names
+from torch import Tensor, nn
+
+from cs224d_l3 import (
+    UNITS,
+    AdaGrad,
+    RecurrentLanguageModel,
+    WindowLanguageModel,
+    check_gradients,
+    elman,
+    tanh,
+    weight_matrices,
+)
+
+V = 7
+WORDS = torch.tensor([[1, 2, 3, 0], [4, 5, 6, 1], [2, 2, 0, 3]])
+TARGET = torch.tensor([[2, 3, 0, 1], [5, 6, 1, 4], [2, 0, 3, 5]])
+
+
+def window_model(**options) -> WindowLanguageModel:  # type: ignore[no-untyped-def]
+    torch.manual_seed(0)
+    return WindowLanguageModel(V, 3, 4, 5, **options).double()
+
+
+def recurrent_model(**options) -> RecurrentLanguageModel:  # type: ignore[no-untyped-def]
+    torch.manual_seed(0)
+    return RecurrentLanguageModel(V, 3, 5, **options).double()
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_window_models_scores_are_bengios(unit: str) -> None:
+    """z = U f(W x + b) + D x + c."""
+    f = UNITS[unit].f
+    model = window_model(f=f, direct=True)
+    x = model.L.weight[WORDS].flatten(1)
+    U, D = model.output.W.split([5, 12], dim=1)
+    z = f(x @ model.hidden.W.T + model.hidden.b) @ U.T + x @ D.T + model.output.b
+    torch.testing.assert_close(model(WORDS), z)
+    plain = window_model(f=f)
+    assert plain.output.W.shape == (V, 5)
+    assert plain(WORDS).shape == (3, V)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_recurrent_models_scores_are_elmans(unit: str) -> None:
+    model = recurrent_model(f=UNITS[unit].f)
+    layer = model.hidden
+    a = elman(model.L.weight[WORDS], layer.W, layer.H, layer.b, None, UNITS[unit].f)
+    z, last = model(WORDS)
+    torch.testing.assert_close(z, a @ model.output.W.T + model.output.b)
+    torch.testing.assert_close(last, a[:, -1])
+
+
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_the_window_loss_is_the_cross_entropy_of_its_scores(direct: bool, reduction: str) -> None:
+    model, target = window_model(direct=direct), TARGET[:, -1]
+    thetas = list(model.parameters())
+    ours, torchs = model.loss(WORDS, target, reduction), F.cross_entropy(model(WORDS), target, reduction=reduction)
+    torch.testing.assert_close(ours, torchs)
+    for a, b in zip(*(torch.autograd.grad(J.sum(), thetas) for J in (ours, torchs)), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_recurrent_loss_is_the_cross_entropy_of_its_scores(reduction: str) -> None:
+    model = recurrent_model(clip=math.inf)
+    thetas = list(model.parameters())
+    ours, _ = model.loss(WORDS, TARGET, reduction=reduction)
+    torchs = F.cross_entropy(model(WORDS)[0].flatten(0, 1), TARGET.flatten(), reduction=reduction)
+    torch.testing.assert_close(ours, torchs)
+    for a, b in zip(*(torch.autograd.grad(J, thetas) for J in (ours, torchs)), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@given(st.integers(1, 3))
+def test_segments_of_a_text_add_up_to_its_loss(cut: int) -> None:
+    model = recurrent_model()
+    whole, last = model.loss(WORDS, TARGET, reduction="sum")
+    first, state = model.loss(WORDS[:, :cut], TARGET[:, :cut], reduction="sum")
+    second, end = model.loss(WORDS[:, cut:], TARGET[:, cut:], state, "sum")
+    torch.testing.assert_close(first + second, whole)
+    torch.testing.assert_close(end, last)
+    assert not state.requires_grad
+
+
+@given(sizes, sizes, sizes, unit_names, st.booleans(), seeds)
+def test_whole_models_have_right_gradients(d: int, size: int, m: int, unit: str, direct: bool, seed: int) -> None:
+    torch.manual_seed(seed)
+    f = UNITS[unit].f
+    window = WindowLanguageModel(V, d, size, m, f, direct=direct).double()
+    recurrent = RecurrentLanguageModel(V, d, m, f, clip=math.inf).double()
+    text = torch.randint(V, (2, size + 1))
+
+    def of(model: nn.Module, loss) -> None:  # type: ignore[no-untyped-def]
+        names, thetas = zip(*model.named_parameters(), strict=True)
+        state = {}
+
+        def J(*thetas: Tensor) -> Tensor:
+            state.update(zip(names, thetas, strict=True))
+            with torch.nn.utils.stateless._reparametrize_module(model, state):
+                return loss()
+
+        check_gradients(J, [theta.detach().requires_grad_() for theta in thetas], order=1)
+
+    of(window, lambda: window.loss(text[:, :-1], text[:, -1]))
+    of(recurrent, lambda: recurrent.loss(text[:, :-1], text[:, 1:])[0])
+
+
+def test_of_a_mean_a_words_error_is_limited_as_of_a_sum() -> None:
+    """The mean over 12 words has a twelfth of the gradient of the sum, clipped or not."""
+    model = recurrent_model(clip=1e-3)
+    of_mean, of_sum = (
+        torch.autograd.grad(model.loss(WORDS, TARGET, reduction=how)[0], list(model.parameters()))
+        for how in ("mean", "sum")
+    )
+    J = F.cross_entropy(model(WORDS)[0].flatten(0, 1), TARGET.flatten(), reduction="sum")
+    exact = torch.autograd.grad(J, list(model.parameters()))
+    for a, b in zip(of_mean, of_sum, strict=True):
+        torch.testing.assert_close(12 * a, b)
+    assert not torch.allclose(of_sum[0], exact[0])
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_sparse_vectors_learn_as_dense_ones(sparse: bool) -> None:
+    models = [window_model(sparse=s) for s in (sparse, False)]
+    for model in models:
+        optimizer = AdaGrad(model.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model.loss(WORDS, TARGET[:, -1]).backward()
+            assert model.L.weight.grad is not None
+            optimizer.step()
+    assert model.L.weight.grad.is_sparse is False
+    for a, b in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_dropout_is_for_training_alone() -> None:
+    for model in (window_model(dropout=0.5), recurrent_model(dropout=0.5)):
+        batch = (WORDS, TARGET[:, -1]) if isinstance(model, WindowLanguageModel) else (WORDS, TARGET)
+        losses = [model.loss(*batch) for _ in range(2)]
+        losses = [J[0] if isinstance(J, tuple) else J for J in losses]
+        assert losses[0] != losses[1]
+        model.eval()
+        losses = [model.loss(*batch) for _ in range(2)]
+        losses = [J[0] if isinstance(J, tuple) else J for J in losses]
+        assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("kind", ["window", "recurrent"])
+def test_nothing_of_batch_times_vocabulary_is_kept(kind: str) -> None:
+    B, large = 1200, 3000
+    kept: list[int] = []
+
+    def pack(t: Tensor) -> Tensor:
+        kept.append(t.numel())
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        if kind == "window":
+            words, target = torch.randint(large, (B, 4)), torch.randint(large, (B,))
+            WindowLanguageModel(large, 3, 4, 5).loss(words, target)
+        else:
+            words, target = torch.randint(large, (2, B, 10)).unbind()
+            RecurrentLanguageModel(large, 3, 5).loss(words, target)
+    assert max(kept) < B * large / 20
+
+
+def test_word_vectors_are_no_weights() -> None:
+    for model in (window_model(), recurrent_model()):
+        assert all(theta is not model.L.weight for theta in weight_matrices(model))
+    assert len(weight_matrices(recurrent_model())) == 3  # W, H, U
+
+
+@pytest.mark.parametrize("kind", ["window", "recurrent"])
+def test_the_models_learn_a_text_by_heart(kind: str) -> None:
+    text = torch.tensor([1, 2, 3, 1, 2, 4, 1, 5, 6] * 20)  # the word before does not tell what comes after 1 or 2
+    torch.manual_seed(0)
+    model: WindowLanguageModel | RecurrentLanguageModel
+    if kind == "window":
+        model, grams = WindowLanguageModel(V, 4, 3, 12, tanh), text.unfold(0, 4, 1)
+    else:
+        model = RecurrentLanguageModel(V, 4, 12, tanh)
+    optimizer = AdaGrad(model.parameters(), lr=0.1)
+    for _ in range(150):
+        optimizer.zero_grad()
+        if isinstance(model, WindowLanguageModel):
+            J = model.loss(grams[:, :-1], grams[:, -1])
+        else:
+            J, _ = model.loss(text[:-1].view(1, -1), text[1:].view(1, -1))
+        J.backward()
+        optimizer.step()
+    assert J < 0.1
+
+
+def test_bad_input_is_named() -> None:
+    with pytest.raises(ValueError, match="num_words must be a whole number, at least 2, got 1"):
+        WindowLanguageModel(1)
+    with pytest.raises(ValueError, match="dropout must be a finite number at least 0 and below 1, got 1"):
+        RecurrentLanguageModel(5, dropout=1.0)
+    with pytest.raises(ValueError, match="clip must be a finite number above 0, got -1"):
+        RecurrentLanguageModel(5, clip=-1.0)
+    with pytest.raises(ValueError, match="f must be one of the units"):
+        RecurrentLanguageModel(5, f=torch.tanh)
+    with pytest.raises(ValueError, match=r"context must have shape \(..., 4\), got \(3, 3\)"):
+        window_model()(WORDS[:, :3])
+    with pytest.raises(IndexError, match="target must lie in 0 to 6"):
+        window_model().loss(WORDS, torch.tensor([0, 1, 7]))
+    with pytest.raises(ValueError, match=r"a_0 must have shape \(3, 5\)"):
+        recurrent_model().loss(WORDS, TARGET, torch.zeros(2, 5, dtype=torch.float64))
+
+
+def test_models_say_what_they_are() -> None:
+    assert "size=4, direct=True, dropout=0.0" in repr(window_model(direct=True))
+    assert "clip=15.0, dropout=0.0" in repr(recurrent_model())

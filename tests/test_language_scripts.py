@@ -1,0 +1,253 @@
+"""The scripts that learn from plain text, run small, as a user runs them."""
+
+import math
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+from _language import Language, NgramBatches, nearest
+from _text import are_marks_apart, join
+from running import Result, run
+from train_language_model import Settings, averaging
+
+from cs224d_l3.corpora import Vocabulary, read_vectors
+from cs224d_l3.python_corpus import TextSplits
+
+# after "the cat" comes "sat", after "the dog" comes "ran"; what comes before tells nothing
+TRAIN = "the cat sat .\na the dog ran .\n" * 40
+DEV = "the dog ran .\nthe cat sat .\n" * 3
+SMALL = ("--d", 6, "--hidden", 8, "--batch", 8, "--size", 3, "--steps", 4, "--lr", 0.3, "--dropout", 0, "--threads", 1)
+FILES = ("--train", "train.txt", "--dev", "dev.txt", "--test", "dev.txt")
+
+
+@pytest.fixture(scope="module", params=["window", "recurrent"])
+def trained(request, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Result]:  # type: ignore[no-untyped-def]
+    """A folder with texts and a checkpoint, the kind of its model, and what the training printed."""
+    folder = tmp_path_factory.mktemp(request.param)
+    (folder / "train.txt").write_text(TRAIN)
+    (folder / "dev.txt").write_text(DEV)
+    return folder, request.param, run("train_language_model", "--model", request.param, *FILES, *SMALL, cwd=folder)
+
+
+def perplexities(result: Result, start: str) -> list[float]:
+    return [
+        float(line.split("perplexity")[1].split()[0]) for line in result.stdout.splitlines() if line.startswith(start)
+    ]
+
+
+def test_training_learns_the_text(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, _, result = trained
+    assert result.returncode == 0, result.stderr
+    assert "440 words to train on, 30 dev, 30 test" in result.stdout
+    assert "9 in the vocabulary" in result.stdout
+    dev = [float(line.split("dev")[1].split()[0]) for line in result.stdout.splitlines() if line.startswith("epoch")]
+    (kept,), (test,) = perplexities(result, "dev "), perplexities(result, "test ")
+    assert kept == min(dev) == test
+    assert kept < 3  # of 9 words
+    assert all(math.isfinite(p) for p in perplexities(result, "     perplexity"))
+    assert "for example:" in result.stdout
+    assert list((folder / "runs").iterdir()) == [folder / "runs" / "language_model.pt"]
+
+
+def test_training_is_repeatable(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, kind, _ = trained
+    again = run("train_language_model", "--model", kind, *FILES, *SMALL, "--out", "again.pt", cwd=folder)
+    assert again.returncode == 0
+    models = [torch.load(folder / n, weights_only=True)["model"] for n in ("runs/language_model.pt", "again.pt")]
+    assert all(map(torch.equal, models[0].values(), models[1].values()))
+
+
+def test_a_prompt_is_continued(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, _, _ = trained
+    for prompt, line in (("the cat", "the cat sat."), ("a the dog", "a the dog ran.")):
+        result = run("train_language_model", "--generate", prompt, "--temperature", 0, cwd=folder)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == line + "\n"
+    one = run("train_language_model", "--generate", "the", "--length", 1, "--top-k", 1, cwd=folder).stdout
+    assert len(one.split()) == 2
+    drawn = {
+        run("train_language_model", "--generate", "the", "--seed", s, "--temperature", 3, cwd=folder).stdout
+        for s in range(5)
+    }
+    assert len(drawn) > 1
+    again = [run("train_language_model", "--generate", "the", "--seed", 1, cwd=folder).stdout for _ in range(2)]
+    assert again[0] == again[1]
+    assert "<unk>" not in "".join(drawn)
+
+
+def test_words_are_drawn_by_their_probability(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, _, _ = trained
+    language = Language.load(folder / "runs" / "language_model.pt", torch.device("cpu"))
+    model, vocabulary = language.model, language.vocabulary
+    the = vocabulary.index["the"]
+    context = torch.tensor([0] * 3 + [the]) if language.network["kind"] == "window" else torch.tensor([0, the])
+    z = model(context[-3:]) if language.network["kind"] == "window" else model(context)[0][-1]
+    z = z.detach().index_fill(0, torch.tensor(vocabulary.unknown), -math.inf)
+    p = (z / 2).softmax(-1)
+    first = [next(language.continuations(["the"], 2.0, 100, seed), "") for seed in range(400)]
+    for word in ("cat", "dog"):
+        assert first.count(word) / 400 == pytest.approx(float(p[vocabulary.index[word]]), abs=0.08)
+
+
+def test_the_perplexity_is_that_of_the_scores(trained) -> None:  # type: ignore[no-untyped-def]
+    """exp of the mean cross-entropy, word by word, whatever the pieces that the text is read in."""
+    folder, _, _ = trained
+    language = Language.load(folder / "runs" / "language_model.pt", torch.device("cpu"))
+    text = language.vocabulary.encode_text(line.split() for line in DEV.splitlines())
+    before = torch.cat([torch.zeros(3, dtype=torch.int64), text])
+    if language.network["kind"] == "window":
+        z = language.model(torch.stack([before[i : i + 3] for i in range(len(text))]))
+    else:
+        z, _ = language.model(before[2:-1])
+    right = torch.nn.functional.cross_entropy(z, text).exp().item()
+    with mock.patch("_language.NgramBatches", lambda ngrams, order, _: NgramBatches(ngrams, order, 7)):
+        assert language.perplexity(text) == pytest.approx(right, rel=1e-5)
+
+
+def test_nearest_words_have_the_largest_cosines(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, _, _ = trained
+    result = run("train_language_model", "--nearest", "cat", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    words, cosines = zip(*(line.split("\t") for line in result.stdout.splitlines()), strict=True)
+    assert set(words) == {"the", "sat", ".", "a", "dog", "ran"}
+    assert list(map(float, cosines)) == sorted(map(float, cosines), reverse=True)
+    L = torch.tensor([[1.0, 0], [1, 0], [1, 0], [2, 1], [-1, 0], [0, 1]])
+    found = nearest(Vocabulary(["a", "b", "c", "d"]), L, 2, 2)
+    assert [word for word, _ in found] == ["b", "d"]
+    assert found[0][1] == pytest.approx(2 / math.sqrt(5))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--lr", "0"], "lr must be a finite number above 0, got 0"),
+        (["--dev", "train.txt"], "train must be given where dev or test is"),
+        (["--train", "nowhere.txt"], "nowhere.txt"),
+        (["--train", "empty.txt"], "empty.txt: expected sentences, one a line, got none for train"),
+        (["--train", "binary.txt"], "binary.txt:1: expected UTF-8 text, got the byte"),
+        (["--train", "nul.txt"], "nul.txt:1: expected UTF-8 text, got the byte 0x00"),
+        (["--train", "line.txt"], "line.txt: expected sentences, one a line, got none for dev; without --dev"),
+        (["--train", "line.txt", "--dev", "dev.txt", "--size", "7"], "train must have at least 8 words, a context and"),
+        (
+            ["--train", "line.txt", "--dev", "dev.txt", "--model", "recurrent"],
+            "train must have at least 128 words, one for each row of --batch, got 7",
+        ),
+        (["--train", "line.txt", "--dev", "dev.txt", "--min-count", "9"], "min-count must leave a word to train on"),
+        (["--train", "train.txt", "--test", "empty.txt"], "empty.txt: expected sentences, one a line, got none for"),
+        (["--max-words", "2"], "max_words must be a whole number, at least 3, got 2"),
+        (["--out", "."], "out must be a file, and . is a folder"),
+        (["--generate", "the frog and the fox"], "the vocabulary of this model does not have 'frog', 'and', 'fox'"),
+        (["--nearest", "the cat"], "nearest takes one word, got 2: 'the cat'"),
+        (["--generate", "the", "--out", "train.txt"], "expected a checkpoint of this script"),
+        (["--generate", "the", "--out", "tagger.pt"], "tagger.pt: expected a checkpoint with language, model, text"),
+        (["--generate", "the", "--out", "hollow.pt"], "hollow.pt: expected a whole checkpoint of train_language_model"),
+    ],
+)
+def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
+    folder, _, _ = trained
+    (folder / "empty.txt").write_text("\n \n")
+    (folder / "line.txt").write_text("a b a b a b")
+    (folder / "nul.txt").write_bytes(b"a\0b\n" * 20)
+    (folder / "binary.txt").write_bytes(bytes(range(255, 0, -1)))
+    torch.save({key: {} for key in ("model", "words", "tags", "network", "threshold")}, folder / "tagger.pt")
+    torch.save({key: {} for key in ("model", "words", "language", "text")}, folder / "hollow.pt")
+    before = sorted(folder.rglob("*"))
+    result = run("train_language_model", *arguments, cwd=folder)
+    assert result.returncode == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert "Traceback" not in result.stderr
+    assert "epoch" not in result.stdout
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_without_files_it_reads_pythons_documentation(tmp_path: Path) -> None:
+    sentences = [line.split() for line in TRAIN.splitlines()]
+    splits = TextSplits(sentences, sentences[:4], sentences[4:8])
+    with mock.patch("_text.python_documentation", return_value=splits) as documentation:
+        result = run("train_language_model", *SMALL, "--epochs", 1, "--seed", 3, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    documentation.assert_called_once_with(3)
+    assert "test perplexity" in result.stdout
+
+
+@pytest.mark.parametrize("unit", ["sigmoid", "hardtanh", "softsign", "relu", "leaky_relu"])
+def test_every_setting_runs(trained, unit: str) -> None:  # type: ignore[no-untyped-def]
+    folder, kind, _ = trained
+    result = run(
+        "train_language_model", "--model", kind, "--train", "train.txt", "--unit", unit, "--direct", "--tau", 1, "--l2",
+        1e-4, "--average", 0, "--lr-vectors", 0.1, "--dropout", 0.2, "--lower", "--max-words", 5, "--epochs", 2,
+        "--batch", 8, "--d", 4, "--hidden", 4, "--threads", 1, "--marks", "split", "--out", f"{unit}.pt", cwd=folder,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    content = torch.load(folder / f"{unit}.pt", weights_only=True)
+    assert len(content["words"]) == 5
+    assert content["text"] == {"lower": True, "split_marks": True}
+
+
+def test_weights_are_averaged_over_the_last_epochs() -> None:
+    model = torch.nn.Linear(1, 1, bias=False)
+    averaged = averaging(Settings(average=2), model, updates=20)  # every tenth update, four of them in two epochs
+    expected = None
+    for i, w in enumerate([1.0, 5.0, 2.0, 8.0, 3.0, 7.0]):
+        model.weight.data.fill_(w)
+        averaged.update_parameters(model)
+        expected = w if expected is None else expected + (w - expected) / min(i + 1, 4)
+        assert averaged.module.weight.item() == pytest.approx(expected)
+
+
+def test_marks_are_set_apart_where_they_are_not(tmp_path: Path) -> None:
+    plain, apart, unknown = (tmp_path / name for name in ("plain", "apart", "unknown"))
+    plain.write_text("Well, it works.\nDoes it? Yes, it does!\n")
+    apart.write_text("well , it works .\nmr. smith 's u.s. office , inc. works\n")
+    unknown.write_text("well, <unk> it is\n")
+    assert [are_marks_apart(path) for path in (plain, apart, unknown)] == [False, True, True]
+
+
+def test_words_are_joined_as_text() -> None:
+    assert join("a list ( or set ) , e . g . this !".split()) == "a list (or set), e. g. this!"
+    assert join([]) == ""
+
+
+# -------------------------------------------------------------------------------------------- ranking vectors
+
+
+def test_vectors_are_trained_on_raw_text_and_taken_by_the_tagger(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text(TRAIN)
+    (tmp_path / "dev.txt").write_text(DEV)
+    result = run(
+        "train_vectors", "--train", "train.txt", "--dev", "dev.txt", "--d", 5, "--hidden", 8, "--window", 3, "--batch",
+        8, "--epochs", 8, "--lr", 0.3, "--nearest", "cat", cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    rates = [float(line.split("wins in ")[1].split()[0]) for line in result.stdout.splitlines() if "wins" in line]
+    assert len(rates) == 8
+    assert rates[-1] > 90
+    assert result.stdout.splitlines()[-1].startswith("cat: ")
+    words, vectors = read_vectors(tmp_path / "runs" / "vectors.txt")
+    assert sorted(words) == sorted({"the", "cat", "sat", ".", "a", "dog", "ran"})
+    assert vectors.shape == (7, 5)
+    (tmp_path / "tags.txt").write_text("the O\ncat X\nsat O\n\nthe O\ndog X\nran O\n\n" * 10)
+    tagged = run(
+        "train_window", "--train", "tags.txt", "--vectors", "runs/vectors.txt", "--epochs", 1, "--hidden", 4,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert tagged.returncode == 0, tagged.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--window", "4"], "window must be odd"),
+        (["--margin", "-1"], "margin must be a finite number at least 0"),
+        (["--train", "train.txt", "--nearest", "frog"], "nearest must be words of the text, and 'frog' are not"),
+        (["--train", "nowhere.txt"], "nowhere.txt"),
+        (["--dev", "train.txt"], "train must be given where dev is"),
+    ],
+)
+def test_bad_input_for_vectors_is_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "train.txt").write_text(TRAIN)
+    result = run("train_vectors", *arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert not (tmp_path / "runs").exists()
