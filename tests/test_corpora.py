@@ -149,6 +149,21 @@ def test_vocabulary_holds_the_frequent_words(words: list[str], min_count: int) -
         assert (index == 1) == (counts[word.lower()] < min_count)
 
 
+def test_a_vocabulary_of_limited_size_keeps_the_most_frequent() -> None:
+    words = ["a"] * 3 + ["b"] * 2 + ["c"]
+    assert Vocabulary(words, max_words=4).words == ["<pad>", "<unk>", "a", "b"]
+    assert Vocabulary(words, max_words=9).words == Vocabulary(words).words
+    with pytest.raises(ValueError, match="max_words must be a whole number, at least 2, got 1"):
+        Vocabulary(words, max_words=1)
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1), max_size=5))
+def test_a_text_is_its_sentences_in_a_row_each_with_its_end(sentences: list[list[str]]) -> None:
+    vocabulary = Vocabulary("abc")
+    expected = [i for s in sentences for i in [*vocabulary.encode(s).tolist(), 0]]
+    assert vocabulary.encode_text(iter(sentences)).tolist() == expected
+
+
 def test_a_vocabulary_is_made_anew_from_its_words() -> None:
     first = Vocabulary("b a b <unk> C".split(), lower=False)
     assert first.words == ["<pad>", "<unk>", "b", "a", "C"]

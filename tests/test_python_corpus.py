@@ -1,10 +1,19 @@
 """The corpus that ships with Python."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from cs224d_l3.python_corpus import Splits, _is_prose, _tag_code, python_reference
+from cs224d_l3.python_corpus import (
+    Splits,
+    TextSplits,
+    _docstrings,
+    _is_prose,
+    _tag_code,
+    python_documentation,
+    python_reference,
+)
 
 
 @pytest.fixture(scope="module", params=[0, 1])
@@ -72,3 +81,39 @@ def test_what_is_between_the_marks_is_code() -> None:
 )
 def test_prose_is_told_from_grammar_examples_and_headings(paragraph: str, is_prose: bool) -> None:
     assert _is_prose(paragraph) is is_prose
+
+
+@pytest.fixture(scope="module")
+def documentation() -> TextSplits:
+    return python_documentation()
+
+
+def test_the_documentation_is_a_text_of_some_size(documentation: TextSplits) -> None:
+    words = [sum(map(len, part)) for part in documentation]
+    assert 200_000 < sum(words) < 500_000
+    assert all(0.1 * sum(words) < n < 0.2 * sum(words) for n in words[1:])
+
+
+def test_documentation_is_prose_of_both_sources(documentation: TextSplits) -> None:
+    texts = [[" ".join(words) for words in part] for part in documentation]
+    train, dev, test = map(set, texts)
+    assert test.isdisjoint(train | dev)
+    assert dev.isdisjoint(train)
+    everything = " ".join(train | dev | test)
+    assert "The with statement is used to wrap the execution of a block" in everything  # the reference
+    assert "itertools" in everything
+    assert ">>>" not in everything
+    assert all(len(words) for part in documentation for words in part)
+
+
+def test_docstrings_are_found_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "out.py").write_text('"""Not a part of the library."""')
+    (tmp_path / "broken.py").write_text("def f(:")
+    (tmp_path / "module.py").write_text(
+        '"""One is here."""\nif 1:\n    def f():\n        """Two is here."""\n        "no docstring"\n'
+        'try:\n    pass\nexcept E:\n    class C:\n        async def g():\n            """Three is here."""\n'
+    )
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"stdlib": tmp_path})
+    found = [docstring for _, docstring in _docstrings() if docstring]
+    assert found == ["One is here.", "Two is here.", "Three is here."]

@@ -222,6 +222,22 @@ def test_fused_sums_are_kept_in_float32(dtype: torch.dtype) -> None:
     torch.testing.assert_close(found.double(), gradient, rtol=4 * EPS[dtype], atol=0)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_fused_loss_may_be_differentiated_again(reduction: str) -> None:
+    """The first backward pass gives its gradients away; the second makes them anew, for another incoming gradient."""
+    thetas = [normal(5, 3), normal(4, 3, seed=1), normal(4, seed=2)]
+    J = affine_softmax_cross_entropy(*thetas, torch.tensor([0, 3, -100, 1, 1]), reduction)
+    first = torch.autograd.grad(J, thetas, retain_graph=True)
+    kept = [g.clone() for g in first]
+    second = torch.autograd.grad(J, thetas, 3 * torch.ones_like(J), retain_graph=True)
+    for g in first:
+        g.zero_()
+    third = torch.autograd.grad(J, thetas)
+    for a, b, c in zip(kept, second, third, strict=True):
+        torch.testing.assert_close(b, 3 * a)
+        torch.testing.assert_close(c, a)
+
+
 def test_an_ignored_row_spoils_nothing() -> None:
     x = torch.tensor([[1.0, 2.0], [torch.nan, 0.0], [0.5, 1.0]])
     W, target = torch.eye(2), torch.tensor([0, -100, 1])

@@ -59,6 +59,13 @@ def test_prime_is_the_derivative(name: str, values: list[float]) -> None:
 
 
 @each_unit
+@given(values=points)
+def test_prime_is_read_off_the_output(name: str, values: list[float]) -> None:
+    unit, z = UNITS[name], column(values).detach()
+    torch.testing.assert_close(unit.f_prime_of_a(unit.f(z)), unit.f_prime(z))
+
+
+@each_unit
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 3)])
 def test_gradients_pass_every_check_of_torch(name: str, shape: tuple[int, ...]) -> None:
     f, z = UNITS[name].f, normal(*shape, seed=3)
