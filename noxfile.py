@@ -91,10 +91,12 @@ def train(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Every Function and AdaGrad against torch's own; arguments go to scripts/benchmark.py."""
+    """Functions, AdaGrad and language models against torch's own; arguments go to scripts/benchmark.py."""
     install(session)
     session.run("python", "scripts/benchmark.py", *session.posargs)
-    session.run("python", "scripts/benchmark_adagrad.py", *(["--device", "cuda"] if "cuda" in session.posargs else []))
+    device = ["--device", "cuda"] if "cuda" in session.posargs else []
+    session.run("python", "scripts/benchmark_adagrad.py", *device)
+    session.run("python", "scripts/benchmark_language_model.py", *device)
 
 
 @nox.session

@@ -154,7 +154,7 @@ class Vocabulary:
         counts = Counter(map(self._form, words))
         known = [word for word, count in counts.most_common() if count >= min_count and word not in (PAD, UNKNOWN)]
         self.words = [PAD, UNKNOWN, *known][:max_words]
-        self.index = {word: i for i, word in enumerate(self.words)}
+        self.index = {word: i for i, word in enumerate(self.words) if i != self.pad}  # which is no word of a text
 
     def __len__(self) -> int:
         return len(self.words)

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ._checks import check_callable, check_number, check_size
+from ._checks import check_callable, check_indices, check_number, check_size
 from .layer import Layer, WordVectors
-from .recurrent import Elman, elman
+from .recurrent import Elman
 from .softmax import affine_softmax_cross_entropy
 from .units import tanh
 
@@ -66,9 +66,10 @@ class WindowLanguageModel(nn.Module):
         a = nn.functional.dropout(self.hidden(x), self.dropout, self.training)
         return torch.cat([a, x], dim=-1) if self.direct else a
 
-    def forward(self, context: Tensor) -> Tensor:
-        """The last words (..., size), the latest at the end, to scores of the next (..., V)."""
-        z: Tensor = self.output(self.features(context))
+    def forward(self, context: Tensor, target: Tensor | None = None) -> Tensor:
+        """The last words (..., size), the latest at the end, to scores of the next (..., V); with the next words
+        (...) to their mean :meth:`loss`, so that what wraps a Module, DistributedDataParallel for one, can train it."""
+        z: Tensor = self.output(self.features(context)) if target is None else self.loss(context, target)
         return z
 
     def loss(self, context: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -118,11 +119,15 @@ class RecurrentLanguageModel(nn.Module):
 
     def states(self, words: Tensor, a_0: Tensor | None = None, clip: float = math.inf) -> Tensor:
         """Words (..., T) and the state before them (..., m) to the state at each of them (..., T, m)."""
-        x, layer = nn.functional.dropout(self.L(words), self.dropout, self.training), self.hidden
-        return elman(x, layer.W, layer.H, layer.b, a_0, layer.f, clip)
+        x = nn.functional.dropout(self.L(words), self.dropout, self.training)
+        a: Tensor = self.hidden(x, a_0, clip)
+        return a
 
-    def forward(self, words: Tensor, a_0: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Words (..., T) and a state (..., m) to scores of each next word (..., T, V) and the last state (..., m)."""
+    def forward(self, words: Tensor, a_0: Tensor | None = None, target: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Words (..., T) and a state (..., m) to scores of each next word (..., T, V) and the last state (..., m);
+        with the next words (..., T) to their mean :meth:`loss` and the state. Only the loss limits errors."""
+        if target is not None:
+            return self.loss(words, target, a_0)
         a = self.states(words, a_0)
         return self.output(nn.functional.dropout(a, self.dropout, self.training)), a[..., -1, :]
 
@@ -132,13 +137,15 @@ class RecurrentLanguageModel(nn.Module):
         """J = -log p(target) of the words that follow ``words``, both (..., T); and the last state, detached.
 
         Handed to the next segment of the text, the state carries on what was read, and no error goes back into it:
-        backpropagation through time is truncated to T steps.
+        backpropagation through time is truncated to T steps. ``clip`` is meant for one word's error: J must be
+        differentiated as it is, or after "none" as a sum.
         """
+        check_indices("target", target)
         # of a mean over N words the error of one is an N-th
         a = self.states(words, a_0, self.clip / max(target.numel(), 1) if reduction == "mean" else self.clip)
         kept = nn.functional.dropout(a, self.dropout, self.training)
         J = affine_softmax_cross_entropy(kept, self.output.W, self.output.b, target, reduction)
-        return J, a[..., -1, :].detach()
+        return J, a[..., -1, :].detach().clone()  # a view would keep the whole segment
 
     def extra_repr(self) -> str:
         return f"clip={self.clip}, dropout={self.dropout}"

@@ -111,7 +111,7 @@ def _docstrings() -> Iterator[tuple[str, str]]:
         if _LEFT_OUT.isdisjoint(name.parts):
             try:
                 tree = ast.parse(path.read_bytes())
-            except SyntaxError:  # a template of a program, say
+            except (SyntaxError, ValueError):  # a template of a program, say; ValueError is a NUL in Python 3.10
                 continue
             yield from ((name.as_posix(), docstring) for docstring in _docstrings_in(tree))
 
@@ -119,7 +119,7 @@ def _docstrings() -> Iterator[tuple[str, str]]:
 def _docstrings_in(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         yield ast.get_docstring(node) or ""
-    for block in ("body", "orelse", "handlers", "finalbody"):
+    for block in ("body", "orelse", "handlers", "finalbody", "cases"):
         for statement in getattr(node, block, ()):
             yield from _docstrings_in(statement)
 

@@ -35,9 +35,9 @@ def elman(
         b: biases, (m,).
         a_0: the state at the start, (..., m); zeros if left out.
         f: the unit, one of the six of ``UNITS``.
-        clip: on its way back from step t + 1 to step t every element of the error is limited to [-clip, clip]
-            (Mikolov, Statistical language models based on neural networks, 2012, section 3.2.2). Where that
-            happens the gradient is no longer the objective's.
+        clip: on its way back from one step to the one before, and to a_0, every element of the error is limited to
+            [-clip, clip] (Mikolov, Statistical language models based on neural networks, 2012, section 3.2.2).
+            Where that happens the gradient is no longer the objective's. Forward mode has no way back, and no limit.
 
     Returns:
         all states, (..., T, m); the last, ``a[..., -1, :]``, starts the next segment of a text. Detached, it
@@ -151,9 +151,9 @@ class Elman(nn.Module):
         self.H = nn.Parameter(nn.init.orthogonal_(torch.empty(m, m)))
         self.b = nn.Parameter(torch.zeros(m))
 
-    def forward(self, x: Tensor, a_0: Tensor | None = None) -> Tensor:
-        """Inputs (..., T, n) and a state (..., m) to states (..., T, m)."""
-        return elman(x, self.W, self.H, self.b, a_0, self.f, self.clip)
+    def forward(self, x: Tensor, a_0: Tensor | None = None, clip: float | None = None) -> Tensor:
+        """Inputs (..., T, n) and a state (..., m) to states (..., T, m); ``clip`` in place of the layer's own."""
+        return elman(x, self.W, self.H, self.b, a_0, self.f, self.clip if clip is None else clip)
 
     def extra_repr(self) -> str:
         m, n = self.W.shape

@@ -202,7 +202,8 @@ def affine_softmax_cross_entropy(
     size of the vocabulary, and not with B K. For "mean" and "sum" this is one pass; "none", whose incoming
     gradients are not known before, makes the scores a second time. Sums over examples are kept in float32.
     Second-order gradients hold all scores at once, and so does what runs in forward mode, under
-    ``torch.func`` or under ``torch.compile``: there it is the composition.
+    ``torch.func`` or under ``torch.compile``: there it is the composition. The gradients are made with J, and kept
+    until the backward pass takes them: where there will be none, call it under ``torch.no_grad``.
 
     Args:
         x: inputs, (..., n).
@@ -267,7 +268,9 @@ class _AffineSoftmaxCrossEntropy(Function):
         ctx.save_for_backward(*tensors)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, delta: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+        if delta is None:
+            return (None,) * 8
         x, W, b, target, kept = ctx.saved_tensors
         x_, W_, b_, *rest = ctx.needs_input_grad
         c = delta if kept is None else delta * kept
@@ -316,11 +319,19 @@ def _in_blocks(
             dz *= c_i
         if db is not None:
             db += dz.sum(0)
-        dz = dz.to(x.dtype)
         if dx is not None:
-            torch.mm(dz, W, out=dx[block])
-        if dW is not None and dW.dtype == x.dtype:
-            torch.addmm(dW, dz.mT, x[block], beta=0 if i == 0 else 1, out=dW)
-        elif dW is not None:
-            dW.copy_(dz.mT @ x[block]) if i == 0 else dW.add_(dz.mT @ x[block])
+            torch.mm(dz.to(x.dtype), W, out=dx[block])
+        if dW is not None:  # float16 could not hold the sum over a block
+            factor = wide if x.dtype == torch.float16 else x.dtype
+            _add_product(dW, dz.to(factor).mT, x[block].to(factor), is_first=i == 0)
     return J, dx, dW, db
+
+
+def _add_product(total: Tensor, A: Tensor, B: Tensor, is_first: bool) -> None:
+    """total += A B, whatever is in it where it is the first."""
+    if A.dtype == total.dtype:
+        torch.addmm(total, A, B, beta=0 if is_first else 1, out=total)
+    elif is_first:
+        total.copy_(A @ B)
+    else:
+        total += A @ B

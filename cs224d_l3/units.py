@@ -318,7 +318,10 @@ class LeakyReLU(nn.Module):
 
 
 class Unit(NamedTuple):
-    """A unit: the function f, its derivative f', its Module class, and f' read off the output a = f(z)."""
+    """A unit: the function f, its derivative f', its Module class, and f' read off the output a = f(z).
+
+    Where a unit saturates, a rounds to its bound: f' off the output is right to a rounding of 1, not of itself.
+    """
 
     f: Callable[[Tensor], Tensor]
     f_prime: Callable[[Tensor], Tensor]

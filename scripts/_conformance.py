@@ -235,8 +235,12 @@ def saved_bytes(f: Call, x: Sequence[Tensor]) -> int:
         return t
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        out = f(*x)
-    del out
+        nodes = [f(*x).grad_fn]
+    for node in nodes:  # the fused loss keeps its gradients by itself
+        for gradient in getattr(node, "made", None) or ():
+            if gradient is not None:
+                pack(gradient)
+        nodes += [before for before, _ in getattr(node, "next_functions", ())]
     return sum(kept.values())
 
 

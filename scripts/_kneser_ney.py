@@ -7,6 +7,8 @@ An empirical study of smoothing techniques, 1999.
 import torch
 from torch import Tensor
 
+MAX_WORDS = 2_000_000  # so that a trigram is one whole number of 64 bits
+
 
 def log_probabilities(train: Tensor, text: Tensor, num_words: int) -> Tensor:
     """log p(w | u v) of every word of a text, by the trigrams of another, (N,).
@@ -19,7 +21,7 @@ def log_probabilities(train: Tensor, text: Tensor, num_words: int) -> Tensor:
     Args:
         train: words, (M,).
         text: words, (N,).
-        num_words: V, at most 2,000,000, so that a trigram is one whole number.
+        num_words: V, at most ``MAX_WORDS``.
     """
     V = num_words
     trigrams, counts = _ngrams(train, 3, V).unique(return_counts=True)

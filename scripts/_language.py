@@ -57,12 +57,12 @@ class Language:
             return self.model.loss(words, target, reduction), None
         return self.model.loss(words, target, state, reduction)
 
-    def batches(self, text: Tensor, size: int, steps: int, generator: torch.Generator) -> "Batches":
-        """An epoch: of the window model ``size`` words at a time, in a new order. Of the recurrent one the text is
-        cut in ``size`` rows that are read side by side, ``steps`` words at a time."""
+    def batches(self, text: Tensor, size: int, rows: int, steps: int, generator: torch.Generator) -> Batches:
+        """An epoch: for the window model ``size`` words at a time, in a new order; for the recurrent one the text in
+        ``rows`` that are read side by side, ``steps`` words at a time."""
         if isinstance(self.model, WindowLanguageModel):
             return NgramBatches(_ngrams(text, self.model.size), torch.randperm(len(text), generator=generator), size)
-        return _segments(text, size, steps)
+        return _segments(text, rows, steps)
 
     @torch.no_grad()
     def perplexity(self, text: Tensor) -> float:
@@ -77,17 +77,17 @@ class Language:
         for batch in batches:
             J, state = self.loss(batch, state, "sum")
             total += J.item()
-        return math.exp(total / len(text))
+        return perplexity(total / len(text))
 
     # -------------------------------------------------------------------------------------------- use
 
     def words_of(self, prompt: str) -> list[str]:
         """The words of a line, as the training text had them."""
         words = tokenize(prompt) if self.text["split_marks"] and UNKNOWN not in prompt else prompt.split()
-        if unknown := [w for w, i in zip(words, self.vocabulary.encode(words).tolist(), strict=True) if i == 1]:
-            missing = ", ".join(repr(word) for word in unknown if word != UNKNOWN)
-            if missing:
-                raise ValueError(f"the vocabulary of this model does not have {missing}")
+        indices = self.vocabulary.encode(words).tolist()
+        unknown = [w for w, i in zip(words, indices, strict=True) if i == self.vocabulary.unknown and w != UNKNOWN]
+        if unknown:
+            raise ValueError(f"the vocabulary of this model does not have {', '.join(map(repr, unknown))}")
         return words
 
     @torch.no_grad()
@@ -107,7 +107,8 @@ class Language:
                 z = scores[-1]
             z[self.vocabulary.unknown] = -math.inf
             likely = z.topk(min(top_k, len(z) - 1) if temperature else 1)
-            p = (likely.values / (temperature or 1)).softmax(-1).cpu()
+            below = likely.values.double() - likely.values[0]  # the largest is 0, whatever it is divided by
+            p = (below / (temperature or 1)).softmax(-1).cpu()
             word = likely.indices[torch.multinomial(p, 1, generator=generator).to(self.device)]
             if word.item() == self.vocabulary.pad:
                 return
@@ -139,11 +140,19 @@ class Language:
             vocabulary = Vocabulary(parts["words"], lower=parts["text"]["lower"])
             language = cls.build(vocabulary, parts["language"], parts["text"])
             language.model.load_state_dict(parts["model"])
-        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            language.text = {"lower": bool(parts["text"]["lower"]), "split_marks": bool(parts["text"]["split_marks"])}
+            if not all(theta.isfinite().all() for theta in language.model.parameters()):
+                raise ValueError("its weights are not all finite")
+        except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{path}: expected a whole checkpoint of train_language_model.py, and {reason}") from error
         language.model.to(device)
         return language
+
+
+def perplexity(J: float) -> float:
+    """exp(J) of a mean cross-entropy in nats; infinite where that is no number any more."""
+    return math.exp(J) if J < 700 else math.inf
 
 
 def nearest(vocabulary: Vocabulary, L: Tensor, i: int, count: int) -> list[tuple[str, float]]:

@@ -44,6 +44,9 @@ def read(
         text, is_split = python_documentation(seed), True
         parts: list[Sentences] = [lambda: iter(text.train), lambda: iter(text.dev), lambda: iter(text.test)]
     else:
+        for file in filter(None, (train, dev, test)):
+            if file.exists() and not file.is_file():  # a pipe would be empty the second time
+                raise ValueError(f"{file}: expected a file, which is read more than once, and it is none")
         is_split = not are_marks_apart(train) if marks == "auto" else marks == "split"
         split = tokenize if is_split else str.split
 
@@ -58,14 +61,12 @@ def read(
         ]
     vocabulary = Vocabulary(chain.from_iterable(parts[0]()), min_count, lower, max_words)
     encoded = [vocabulary.encode_text(part()) for part in parts]
-    for name, path, words in zip(("train", "dev"), (train, dev or train), encoded, strict=False):
-        if len(words) < 2:
-            few = "" if name == "train" or dev else "; without --dev every tenth sentence is taken for it"
+    for name, path, words in zip(("train", "dev", "test"), (train, dev or train, test), encoded, strict=True):
+        if path and not len(words):
+            few = "; without --dev every tenth sentence is taken for it" if name == "dev" and not dev else ""
             raise ValueError(f"{path}: expected sentences, one a line, got none for {name}{few}")
-    if test and len(encoded[2]) < 2:
-        raise ValueError(f"{test}: expected sentences, one a line, got none for test")
     if len(vocabulary) < 3:
-        raise ValueError(f"min-count must leave a word to train on, and {min_count} leaves none of {train}")
+        raise ValueError(f"min-count must leave a word to train on, and {min_count} leaves none")
     return Text(vocabulary, encoded[0], encoded[1], encoded[2], is_split)
 
 

@@ -23,6 +23,13 @@ def run(main: Callable[[], None]) -> None:
     except (ValueError, OSError, IndexError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except (RuntimeError, MemoryError) as error:
+        if "allocate" not in str(error) and "out of memory" not in str(error):
+            raise
+        print(
+            "error: not enough memory for these settings: lower the sizes of the network or the batch", file=sys.stderr
+        )
+        sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -40,8 +47,8 @@ def pick_device(name: str) -> torch.device:
 
 def prepare_output(path: Path) -> None:
     """Says before the work, not after it, that a file could not be written."""
-    if path.is_dir():
-        raise ValueError(f"out must be a file, and {path} is a folder")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"out must be a file, and {path} is {'a folder' if path.is_dir() else 'none'}")
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise ValueError(f"out must be in a folder that can be written to, got {path}")

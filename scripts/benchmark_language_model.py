@@ -77,7 +77,6 @@ def optimizers_of(model: Any, tuned: bool) -> list[torch.optim.Optimizer]:
 def window_steps(B: int) -> list[Step]:
     words, target = torch.randint(V, (B, SIZE)), torch.randint(V, (B,))
     ours = WindowLanguageModel(V, D, SIZE, M, sparse=True)
-    ours.to(words.device)
     steps = [step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target))]
     for tuned in (False, True):
         model = TorchWindow(sparse=tuned)
@@ -88,7 +87,6 @@ def window_steps(B: int) -> list[Step]:
 def recurrent_steps(B: int, T: int) -> list[Step]:
     words, target, state = torch.randint(V, (B, T)), torch.randint(V, (B, T)), torch.zeros(B, M)
     ours = RecurrentLanguageModel(V, D, M, sparse=True)
-    ours.to(words.device)
     steps = [step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target, state)[0])]
     for tuned in (False, True):
         model = TorchRecurrent(sparse=tuned)

@@ -9,15 +9,19 @@ python scripts/train_language_model.py --model recurrent --train ptb.train.txt -
 """
 
 import math
+import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+# Before torch: threads that wait let go of the processor. On a busy machine two are then six times as quick.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import _kneser_ney
 import torch
 import tyro
-from _language import Batches, Language
+from _language import Batches, Language, perplexity
 from _text import Text, read
 from _training import pick_device, prepare_output, run
 from torch import Tensor
@@ -68,28 +72,30 @@ class Settings:
     direct: bool = False
     """Connections from the word vectors straight to the scores (window)."""
     steps: int = 20
-    """Words after which backpropagation through time is cut off (recurrent)."""
+    """Steps that backpropagation through time goes back (recurrent)."""
     clip: float = 15.0
     """Limit of an error on its way back in time, in nats (recurrent)."""
     d: int = 100
     """Dimensions of a word vector."""
-    hidden: int = 100
+    hidden: int = 200
     """Hidden units."""
 
-    lr: float = 0.3
+    lr: float = 0.5
     """AdaGrad's rate; a weight matrix learns at this by the root of its fan-in."""
-    lr_vectors: float | None = None
-    """The rate of the word vectors; none: --lr."""
+    lr_vectors: float = 0.05
+    """The rate of the word vectors, which have no fan-in."""
     tau: float | None = None
     """Epochs after which the rate falls as 1/t; none: AdaGrad alone lets it fall."""
     l2: float = 0.0
     """Lambda of the penalty on the weight matrices."""
     average: float = 0.5
     """Epochs whose mean weights are kept (Polyak and Juditsky, 1992); 0: the last weights."""
-    dropout: float = 0.3
+    dropout: float = 0.5
     """Share of the word vectors and of the hidden units set to zero in training."""
     batch: int = 128
-    """Words an update (window); rows of text that are read side by side (recurrent)."""
+    """Words an update (window)."""
+    rows: int = 32
+    """Rows of text that are read side by side, --steps words of each an update (recurrent)."""
     epochs: int = 6
     """At the most."""
     patience: int = 2
@@ -115,13 +121,13 @@ class Settings:
     """Print the words whose vectors are nearest to this one's, and do not train."""
 
     def __post_init__(self) -> None:
-        for name in ("min_count", "size", "steps", "d", "hidden", "batch", "epochs", "patience", "threads"):
+        sizes = "min_count size steps d hidden batch rows epochs patience threads length top_k"
+        for name in sizes.split():
             check_size(name, getattr(self, name))
         check_size("max_words", self.max_words, at_least=3)
-        for name in ("length", "top_k"):
-            check_size(name, getattr(self, name))
+        check_number("max_words", self.max_words, at_most=_kneser_ney.MAX_WORDS)
         check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
-        for name in ("lr", "clip", *(["tau"] if self.tau is not None else [])):
+        for name in ("lr", "lr_vectors", "clip", *(["tau"] if self.tau is not None else [])):
             check_number(name, getattr(self, name), above=0)
         check_number("l2", self.l2, at_least=0)
         check_number("average", self.average, at_least=0)
@@ -140,9 +146,9 @@ class Settings:
 def read_text(settings: Settings) -> Text:
     names = ("train", "dev", "test", "min_count", "max_words", "lower", "marks", "seed")
     text = read(**{name: getattr(settings, name) for name in names})
-    least = settings.batch if settings.model == "recurrent" else settings.size + 1
+    least = settings.rows if settings.model == "recurrent" else settings.size + 1
     if len(text.train) < least:
-        what = "one for each row of --batch" if settings.model == "recurrent" else "a context and the word after it"
+        what = "one for each of --rows" if settings.model == "recurrent" else "a context and the word after it"
         raise ValueError(f"train must have at least {least} words, {what}, got {len(text.train)}")
     return text
 
@@ -158,7 +164,7 @@ def rates(settings: Settings, model: Model) -> list[dict[str, Any]]:
         {**group, "params": [theta for theta in group["params"] if theta is not L]}
         for group in fan_in_groups(model, settings.lr)
     ]
-    return [*(group for group in groups if group["params"]), {"params": [L], "lr": settings.lr_vectors or settings.lr}]
+    return [*(group for group in groups if group["params"]), {"params": [L], "lr": settings.lr_vectors}]
 
 
 def averaging(settings: Settings, model: Model, updates: int) -> AveragedModel:
@@ -176,7 +182,7 @@ def train_epoch(
     language: Language,
     batches: Batches,
     optimizer: AdaGrad,
-    averaged: AveragedModel,
+    averaged: AveragedModel | None,
     title: str,
 ) -> tuple[float, float]:
     """One pass; the perplexity on the way, dropout and all, and words a second."""
@@ -189,21 +195,22 @@ def train_epoch(
             optimizer.zero_grad()
             (J + l2_penalty(weights, settings.l2) if settings.l2 else J).backward()
             optimizer.step()
-            if i % AVERAGED_EVERY == 0:
+            if averaged and i % AVERAGED_EVERY == 0:
                 averaged.update_parameters(language.model)
             total += J.item() * batch[1].numel()
             seen += batch[1].numel()
             if i % 100 == 0:
-                bar.set_postfix(perplexity=f"{math.exp(min(total / seen, 700)):.1f}")
+                bar.set_postfix(perplexity=f"{perplexity(total / seen):.1f}")
     if not math.isfinite(total):
         raise ValueError(f"the loss is not finite any more in {title}: try a smaller --lr than {settings.lr}")
-    return math.exp(total / seen), seen / (time.perf_counter() - clock)
+    return perplexity(total / seen), seen / (time.perf_counter() - clock)
 
 
 def train(settings: Settings, device: torch.device) -> None:
     prepare_output(settings.out)
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
+    print(f"reading {settings.train or 'the documentation that comes with Python'}", flush=True)
     text = read_text(settings)
     vocabulary = text.vocabulary
     language = Language.build(
@@ -218,18 +225,22 @@ def train(settings: Settings, device: torch.device) -> None:
         flush=True,
     )
     optimizer = AdaGrad(rates(settings, model))
-    schedule = InverseDecay(optimizer, settings.tau or math.inf) if settings.tau else None
-    averaged: AveragedModel | None = None
+    schedule = InverseDecay(optimizer, settings.tau) if settings.tau else None
+    averaged = None
     best, best_epoch, start = math.inf, 0, time.perf_counter()
     for epoch in range(1, settings.epochs + 1):
-        batches = language.batches(text.train, settings.batch, settings.steps, generator)
-        averaged = averaged or averaging(settings, model, len(batches))
-        perplexity, speed = train_epoch(settings, language, batches, optimizer, averaged, f"epoch {epoch}")
+        batches = language.batches(text.train, settings.batch, settings.rows, settings.steps, generator)
+        if settings.average and averaged is None:
+            averaged = averaging(settings, model, len(batches))
+        on_train, speed = train_epoch(settings, language, batches, optimizer, averaged, f"epoch {epoch}")
         if schedule:
             schedule.step()
-        kept = replace(language, model=cast(Model, averaged.module)) if settings.average else language
+        kept = replace(language, model=cast(Model, averaged.module)) if averaged else language
         dev = kept.perplexity(text.dev)
-        print(f"epoch {epoch:2}  perplexity {perplexity:7.2f}  dev {dev:7.2f}  {speed:,.0f} words/s", flush=True)
+        print(f"epoch {epoch:2}  perplexity {on_train:7.2f}  dev {dev:7.2f}  {speed:,.0f} words/s", flush=True)
+        if not math.isfinite(dev):
+            kept_one = f"; the best before is kept in {settings.out}" if best_epoch else ""
+            raise ValueError(f"dev has no finite perplexity after epoch {epoch}: try a smaller --lr{kept_one}")
         if dev < best:
             best, best_epoch = dev, epoch
             kept.save(settings.out)
@@ -241,7 +252,7 @@ def train(settings: Settings, device: torch.device) -> None:
     for name, words in (("dev", text.dev), ("test", text.test)):
         if len(words):
             print(f"{name:4} perplexity {language.perplexity(words):7.2f}")
-            trigram = math.exp(-float(_kneser_ney.log_probabilities(text.train, words, len(vocabulary)).mean()))
+            trigram = perplexity(-float(_kneser_ney.log_probabilities(text.train, words, len(vocabulary)).mean()))
             print(f"{'':4} perplexity {trigram:7.2f}  a trigram with interpolated Kneser-Ney smoothing")
     print("\nfor example:", language.generate("", settings.length, settings.temperature, settings.top_k, settings.seed))
 
@@ -253,14 +264,13 @@ def main() -> None:
     if settings.generate is None and settings.nearest is None:
         train(settings, device)
         return
-    language = Language.load(settings.out, device)
+    language, lines = Language.load(settings.out, device), []
     if settings.generate is not None:
-        print(
-            language.generate(settings.generate, settings.length, settings.temperature, settings.top_k, settings.seed)
-        )
+        how = (settings.length, settings.temperature, settings.top_k, settings.seed)
+        lines.append(language.generate(settings.generate, *how))
     if settings.nearest is not None:
-        for word, cosine in language.nearest(settings.nearest, 10):
-            print(f"{word}\t{cosine:.3f}")
+        lines += [f"{word}\t{cosine:.3f}" for word, cosine in language.nearest(settings.nearest, 10)]
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -118,14 +118,18 @@ def main() -> None:
     names = ("train", "dev", "min_count", "max_words", "lower", "marks", "seed")
     text = read(**{name: getattr(settings, name) for name in names}, test=None)
     vocabulary, V = text.vocabulary, len(text.vocabulary)
-    if unknown := [w for w in settings.nearest if w not in vocabulary.index]:
-        raise ValueError(f"nearest must be words of the text, and {', '.join(map(repr, unknown))} are not")
+    sought = dict(zip(settings.nearest, vocabulary.encode(settings.nearest).tolist(), strict=True))
+    if unknown := [word for word, i in sought.items() if i == vocabulary.unknown]:
+        raise ValueError(f"nearest must name words of the text, got {', '.join(map(repr, unknown))}")
     model = WindowScorer(V, settings.d, settings.window, settings.hidden, UNITS[settings.unit].f, sparse=True)
     model.to(device)
     optimizer = AdaGrad(model.parameters(), lr=settings.lr)
     train, dev = (windows_of(part, settings.window) for part in (text.train, text.dev))
     # what is known of an unknown word is nothing, and of a sentence's end, that a sentence ends
     real_train, real_dev = ((part > vocabulary.unknown).nonzero().squeeze(1) for part in (text.train, text.dev))
+    for name, real in (("train", real_train), ("dev", real_dev)):
+        if not len(real):
+            raise ValueError(f"{name} must hold a word that train has {settings.min_count} times or more, got none")
     print(f"{len(real_train):,} windows to train on, {len(real_dev):,} dev; {V:,} words in the vocabulary", flush=True)
     for epoch in range(1, settings.epochs + 1):
         order = real_train[torch.randperm(len(real_train), generator=generator)].split(settings.batch)
@@ -149,8 +153,8 @@ def main() -> None:
             flush=True,
         )
     print(f"{V - 2:,} vectors of {settings.d} dimensions in {settings.out}")
-    for word in settings.nearest:
-        found = nearest(vocabulary, model.input.L.weight.detach().cpu(), vocabulary.index[word], 8)
+    for word, i in sought.items():
+        found = nearest(vocabulary, model.input.L.weight.detach().cpu(), i, 8)
         print(f"{word}: {' '.join(other for other, _ in found)}")
 
 

@@ -162,6 +162,7 @@ def test_a_text_is_its_sentences_in_a_row_each_with_its_end(sentences: list[list
     vocabulary = Vocabulary("abc")
     expected = [i for s in sentences for i in [*vocabulary.encode(s).tolist(), 0]]
     assert vocabulary.encode_text(iter(sentences)).tolist() == expected
+    assert vocabulary.encode_text([["<pad>", "a"]]).tolist() == [1, vocabulary.index["a"], 0]  # no end in the middle
 
 
 def test_a_vocabulary_is_made_anew_from_its_words() -> None:

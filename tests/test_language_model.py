@@ -1,10 +1,12 @@
 """The language models: their formulas, their losses, the state that carries on, and what they keep in memory."""
 
 import math
+from unittest import mock
 
 import pytest
 import torch
 import torch.nn.functional as F
+from _conformance import saved_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds, sizes, unit_names
@@ -130,19 +132,66 @@ def test_of_a_mean_a_words_error_is_limited_as_of_a_sum() -> None:
     assert not torch.allclose(of_sum[0], exact[0])
 
 
-@pytest.mark.parametrize("sparse", [False, True])
-def test_sparse_vectors_learn_as_dense_ones(sparse: bool) -> None:
-    models = [window_model(sparse=s) for s in (sparse, False)]
-    for model in models:
+@pytest.mark.parametrize("kind", ["window", "recurrent"])
+def test_sparse_vectors_learn_as_dense_ones(kind: str) -> None:
+    models = []
+    for sparse in (True, False):
+        model = window_model(sparse=sparse) if kind == "window" else recurrent_model(sparse=sparse)
         optimizer = AdaGrad(model.parameters(), lr=0.1)
         for _ in range(3):
             optimizer.zero_grad()
-            model.loss(WORDS, TARGET[:, -1]).backward()
+            J = model.loss(WORDS, TARGET[:, -1]) if kind == "window" else model.loss(WORDS, TARGET)[0]
+            J.backward()
             assert model.L.weight.grad is not None
+            assert model.L.weight.grad.is_sparse == sparse
             optimizer.step()
-    assert model.L.weight.grad.is_sparse is False
+        models.append(model)
     for a, b in zip(*(model.parameters() for model in models), strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_with_a_target_a_call_is_the_loss() -> None:
+    """What wraps a Module sees nothing but calls."""
+    window, recurrent = window_model(), recurrent_model()
+    assert window(WORDS, TARGET[:, -1]) == window.loss(WORDS, TARGET[:, -1])
+    for a, b in zip(recurrent(WORDS, None, TARGET), recurrent.loss(WORDS, TARGET), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_state_keeps_nothing_but_itself() -> None:
+    _, state = recurrent_model().loss(WORDS, TARGET)
+    assert state.untyped_storage().nbytes() == state.numel() * state.element_size()
+
+
+def test_dropout_falls_on_the_vectors_and_on_the_hidden_units() -> None:
+    """All of x or all of a is dropped at a share close to 1: what is left are the biases."""
+    for part in ("x", "a"):
+        window, recurrent = window_model(f=tanh, direct=False), recurrent_model()
+        for model in (window, recurrent):
+            model.dropout = 1 - 1e-9
+            nn.init.ones_(model.hidden.b)
+        keep = mock.patch("torch.nn.functional.dropout", side_effect=_drop_only(part))
+        with keep:
+            features = window.features(WORDS), recurrent(WORDS)[0]
+        if part == "x":
+            torch.testing.assert_close(features[0], torch.ones(3, 5).double().tanh())
+        else:
+            assert (features[0] == 0).all()
+            torch.testing.assert_close(features[1], recurrent.output.b.expand(3, 4, V))
+
+
+def _drop_only(part: str):  # type: ignore[no-untyped-def]
+    """The first call of a model drops x, the second a."""
+    calls = []
+
+    def dropout(t: Tensor, p: float, training: bool) -> Tensor:
+        assert p == 1 - 1e-9
+        assert training
+        calls.append(t)
+        is_x = len(calls) % 2 == 1
+        return 0 * t if is_x == (part == "x") else t
+
+    return dropout
 
 
 def test_dropout_is_for_training_alone() -> None:
@@ -160,20 +209,14 @@ def test_dropout_is_for_training_alone() -> None:
 @pytest.mark.parametrize("kind", ["window", "recurrent"])
 def test_nothing_of_batch_times_vocabulary_is_kept(kind: str) -> None:
     B, large = 1200, 3000
-    kept: list[int] = []
-
-    def pack(t: Tensor) -> Tensor:
-        kept.append(t.numel())
-        return t
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        if kind == "window":
-            words, target = torch.randint(large, (B, 4)), torch.randint(large, (B,))
-            WindowLanguageModel(large, 3, 4, 5).loss(words, target)
-        else:
-            words, target = torch.randint(large, (2, B, 10)).unbind()
-            RecurrentLanguageModel(large, 3, 5).loss(words, target)
-    assert max(kept) < B * large / 20
+    words, target = torch.randint(large, (2, B, 4)).unbind()
+    if kind == "window":
+        window = WindowLanguageModel(large, 3, 4, 5)
+        kept = saved_bytes(lambda words: window.loss(words, target[:, 0]), [words])
+    else:
+        recurrent = RecurrentLanguageModel(large, 3, 5)
+        kept = saved_bytes(lambda words: recurrent.loss(words, target)[0], [words])
+    assert kept < 4 * B * large / 20
 
 
 def test_word_vectors_are_no_weights() -> None:

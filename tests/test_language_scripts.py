@@ -1,23 +1,25 @@
 """The scripts that learn from plain text, run small, as a user runs them."""
 
 import math
+import os
 from pathlib import Path
 from unittest import mock
 
 import pytest
 import torch
-from _language import Language, NgramBatches, nearest
+from _language import Language, NgramBatches, _segments, nearest
 from _text import are_marks_apart, join
 from running import Result, run
-from train_language_model import Settings, averaging
+from train_language_model import Settings, averaging, rates, train_epoch
 
+from cs224d_l3 import corrupt
 from cs224d_l3.corpora import Vocabulary, read_vectors
 from cs224d_l3.python_corpus import TextSplits
 
 # after "the cat" comes "sat", after "the dog" comes "ran"; what comes before tells nothing
 TRAIN = "the cat sat .\na the dog ran .\n" * 40
 DEV = "the dog ran .\nthe cat sat .\n" * 3
-SMALL = ("--d", 6, "--hidden", 8, "--batch", 8, "--size", 3, "--steps", 4, "--lr", 0.3, "--dropout", 0, "--threads", 1)
+SMALL = "--d 6 --hidden 8 --batch 8 --rows 8 --size 3 --steps 4 --lr 0.3 --dropout 0 --threads 1".split()
 FILES = ("--train", "train.txt", "--dev", "dev.txt", "--test", "dev.txt")
 
 
@@ -71,6 +73,8 @@ def test_a_prompt_is_continued(trained) -> None:  # type: ignore[no-untyped-def]
         for s in range(5)
     }
     assert len(drawn) > 1
+    cold = [run("train_language_model", "--generate", "the", "--temperature", t, cwd=folder) for t in (0, 1e-38, 1e-3)]
+    assert len({result.stdout for result in cold}) == 1
     again = [run("train_language_model", "--generate", "the", "--seed", 1, cwd=folder).stdout for _ in range(2)]
     assert again[0] == again[1]
     assert "<unk>" not in "".join(drawn)
@@ -101,7 +105,10 @@ def test_the_perplexity_is_that_of_the_scores(trained) -> None:  # type: ignore[
     else:
         z, _ = language.model(before[2:-1])
     right = torch.nn.functional.cross_entropy(z, text).exp().item()
-    with mock.patch("_language.NgramBatches", lambda ngrams, order, _: NgramBatches(ngrams, order, 7)):
+    with (
+        mock.patch("_language.NgramBatches", lambda ngrams, order, _: NgramBatches(ngrams, order, 7)),
+        mock.patch("_language._segments", lambda text, rows, _: _segments(text, rows, 7)),
+    ):
         assert language.perplexity(text) == pytest.approx(right, rel=1e-5)
 
 
@@ -131,7 +138,7 @@ def test_nearest_words_have_the_largest_cosines(trained) -> None:  # type: ignor
         (["--train", "line.txt", "--dev", "dev.txt", "--size", "7"], "train must have at least 8 words, a context and"),
         (
             ["--train", "line.txt", "--dev", "dev.txt", "--model", "recurrent"],
-            "train must have at least 128 words, one for each row of --batch, got 7",
+            "train must have at least 32 words, one for each of --rows, got 7",
         ),
         (["--train", "line.txt", "--dev", "dev.txt", "--min-count", "9"], "min-count must leave a word to train on"),
         (["--train", "train.txt", "--test", "empty.txt"], "empty.txt: expected sentences, one a line, got none for"),
@@ -141,6 +148,13 @@ def test_nearest_words_have_the_largest_cosines(trained) -> None:  # type: ignor
         (["--nearest", "the cat"], "nearest takes one word, got 2: 'the cat'"),
         (["--generate", "the", "--out", "train.txt"], "expected a checkpoint of this script"),
         (["--generate", "the", "--out", "tagger.pt"], "tagger.pt: expected a checkpoint with language, model, text"),
+        (["--max-words", "3000000"], "max_words must be a finite number at most 2000000, got 3000000"),
+        (["--train", "pipe"], "pipe: expected a file, which is read more than once, and it is none"),
+        (["--train", "train.txt", "--out", "pipe"], "out must be a file, and pipe is none"),
+        (["--train", "train.txt", "--hidden", "1000000000000"], "not enough memory for these settings"),
+        (["--train", "train.txt", "--lr", "1e30", "--lr-vectors", "1e30"], "try a smaller --lr"),
+        (["--generate", "the", "--nearest", "frog"], "the vocabulary of this model does not have 'frog'"),
+        (["--generate", "the", "--out", "nan.pt"], "and its weights are not all finite"),
         (["--generate", "the", "--out", "hollow.pt"], "hollow.pt: expected a whole checkpoint of train_language_model"),
     ],
 )
@@ -152,6 +166,11 @@ def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str]
     (folder / "binary.txt").write_bytes(bytes(range(255, 0, -1)))
     torch.save({key: {} for key in ("model", "words", "tags", "network", "threshold")}, folder / "tagger.pt")
     torch.save({key: {} for key in ("model", "words", "language", "text")}, folder / "hollow.pt")
+    if not (folder / "pipe").exists():
+        os.mkfifo(folder / "pipe")
+    content = torch.load(folder / "runs" / "language_model.pt", weights_only=True)
+    content["model"]["output.b"][0] = torch.nan
+    torch.save(content, folder / "nan.pt")
     before = sorted(folder.rglob("*"))
     result = run("train_language_model", *arguments, cwd=folder)
     assert result.returncode == 2
@@ -185,6 +204,85 @@ def test_every_setting_runs(trained, unit: str) -> None:  # type: ignore[no-unty
     assert content["text"] == {"lower": True, "split_marks": True}
 
 
+def language_of(kind: str, dropout: float = 0.0) -> Language:
+    torch.manual_seed(0)
+    vocabulary = Vocabulary("the cat sat . a dog ran".split())
+    network = {"kind": kind, "unit": "tanh", "d": 4, "hidden": 5, "dropout": dropout}
+    network |= {"clip": 15.0} if kind == "recurrent" else {"size": 3, "direct": False}
+    return Language.build(vocabulary, network, {"lower": False, "split_marks": False})
+
+
+@pytest.mark.parametrize("kind", ["window", "recurrent"])
+def test_an_epoch_carries_the_state_and_drops_out(kind: str) -> None:
+    language, seen = language_of(kind, dropout=0.5), []
+    text = language.vocabulary.encode_text(line.split() for line in TRAIN.splitlines())
+    right = language.loss
+
+    def loss(batch, state):  # type: ignore[no-untyped-def]
+        assert language.model.training
+        J, after = right(batch, state)
+        seen.append((state, after))
+        return J, after
+
+    language.loss = loss  # type: ignore[method-assign]
+    batches = language.batches(text, 16, 4, 5, torch.Generator())
+    language.model.eval()
+    train_epoch(Settings(), language, batches, torch.optim.SGD(language.model.parameters(), 0.0), None, "")  # type: ignore[arg-type]
+    assert len(seen) == len(batches)
+    assert seen[0][0] is None
+    assert all(state is after for (_, after), (state, _) in zip(seen, seen[1:], strict=False))
+    assert (seen[1][0] is None) == (kind == "window")
+    del language.loss
+    assert language.perplexity(text) == language.perplexity(text)
+
+
+def test_an_epoch_is_every_word_once() -> None:
+    text = torch.arange(1, 41)
+    window, recurrent = language_of("window"), language_of("recurrent")
+    batches = list(window.batches(text, 16, 4, 5, torch.Generator().manual_seed(0)))
+    target = torch.cat([batch[1] for batch in batches])
+    assert sorted(target.tolist()) == text.tolist()
+    assert target.tolist() != text.tolist()
+    assert [len(batch[1]) for batch in batches] == [16, 16, 8]
+    for words, after in batches:
+        assert torch.equal(words[:, -1], after - 1)
+        assert torch.equal(words[:, 0], (after - 3).clamp(min=0))
+    segments = list(recurrent.batches(text, 16, 4, 5, torch.Generator()))
+    assert torch.equal(torch.cat([after for _, after in segments], 1), text.view(4, 10))
+    assert all(torch.equal(words, after - 1) for words, after in segments)
+
+
+def test_rates_are_those_of_the_settings() -> None:
+    model = language_of("window").model
+    groups = rates(Settings(lr=0.6, lr_vectors=0.07), model)
+    rate = {theta: group["lr"] for group in groups for theta in group["params"]}
+    assert rate.keys() == set(model.parameters())
+    assert rate[model.L.weight] == 0.07
+    assert rate[model.output.W] == pytest.approx(0.6 / math.sqrt(5))
+    assert rate[model.output.b] == 0.6
+
+
+def test_the_rate_falls_and_patience_ends(trained) -> None:  # type: ignore[no-untyped-def]
+    """After the first epoch the rate is next to nothing, so that nothing gets better any more."""
+    folder, kind, _ = trained
+    result = run(
+        "train_language_model", "--model", kind, *FILES, *SMALL, "--tau", 1e-30, "--average", 0, "--patience", 3,
+        "--epochs", 9, "--out", "tau.pt", cwd=folder,
+    )  # fmt: skip
+    dev = [line.split("dev")[1].split()[0] for line in result.stdout.splitlines() if line.startswith("epoch")]
+    assert len(dev) == 4
+    assert len(set(dev)) == 1
+
+
+def test_a_penalty_keeps_weights_small(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, kind, _ = trained
+    norms = []
+    for l2 in (0, 0.1):
+        run("train_language_model", "--model", kind, *FILES, *SMALL, "--l2", l2, "--out", "l2.pt", cwd=folder)
+        norms.append(torch.load(folder / "l2.pt", weights_only=True)["model"]["output.W"].norm())
+    assert norms[1] < 0.5 * norms[0]
+
+
 def test_weights_are_averaged_over_the_last_epochs() -> None:
     model = torch.nn.Linear(1, 1, bias=False)
     averaged = averaging(Settings(average=2), model, updates=20)  # every tenth update, four of them in two epochs
@@ -213,17 +311,20 @@ def test_words_are_joined_as_text() -> None:
 
 
 def test_vectors_are_trained_on_raw_text_and_taken_by_the_tagger(tmp_path: Path) -> None:
-    (tmp_path / "train.txt").write_text(TRAIN)
+    (tmp_path / "train.txt").write_text(TRAIN + "rare words\n")
     (tmp_path / "dev.txt").write_text(DEV)
-    result = run(
-        "train_vectors", "--train", "train.txt", "--dev", "dev.txt", "--d", 5, "--hidden", 8, "--window", 3, "--batch",
-        8, "--epochs", 8, "--lr", 0.3, "--nearest", "cat", cwd=tmp_path,
-    )  # fmt: skip
+    with mock.patch("train_vectors.corrupt", side_effect=corrupt) as corrupted:
+        result = run(
+            "train_vectors", "--train", "train.txt", "--dev", "dev.txt", "--d", 5, "--hidden", 8, "--window", 3,
+            "--batch", 8, "--epochs", 8, "--lr", 0.3, "--nearest", "Cat", cwd=tmp_path,
+        )  # fmt: skip
     assert result.returncode == 0, result.stderr
     rates = [float(line.split("wins in ")[1].split()[0]) for line in result.stdout.splitlines() if "wins" in line]
     assert len(rates) == 8
     assert rates[-1] > 90
-    assert result.stdout.splitlines()[-1].startswith("cat: ")
+    assert result.stdout.splitlines()[-1].startswith("Cat: ")
+    centres = torch.cat([call.args[0][:, 1] for call in corrupted.call_args_list])
+    assert centres.min() > 1  # no end of a sentence, no unknown word
     words, vectors = read_vectors(tmp_path / "runs" / "vectors.txt")
     assert sorted(words) == sorted({"the", "cat", "sat", ".", "a", "dog", "ran"})
     assert vectors.shape == (7, 5)
@@ -240,13 +341,19 @@ def test_vectors_are_trained_on_raw_text_and_taken_by_the_tagger(tmp_path: Path)
     [
         (["--window", "4"], "window must be odd"),
         (["--margin", "-1"], "margin must be a finite number at least 0"),
-        (["--train", "train.txt", "--nearest", "frog"], "nearest must be words of the text, and 'frog' are not"),
+        (["--train", "train.txt", "--nearest", "frog"], "nearest must name words of the text, got 'frog'"),
         (["--train", "nowhere.txt"], "nowhere.txt"),
         (["--dev", "train.txt"], "train must be given where dev is"),
+        (
+            ["--train", "train.txt", "--dev", "other.txt"],
+            "dev must hold a word that train has 2 times or more, got none",
+        ),
+        (["--train", "train.txt", "--out", "."], "out must be a file, and . is a folder"),
     ],
 )
 def test_bad_input_for_vectors_is_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "train.txt").write_text(TRAIN)
+    (tmp_path / "other.txt").write_text("nothing known\n")
     result = run("train_vectors", *arguments, cwd=tmp_path)
     assert result.returncode == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())

@@ -117,7 +117,11 @@ def test_the_module_is_the_function_with_weights() -> None:
     torch.manual_seed(0)
     layer = Elman(3, 4, relu, clip=2.0)
     x = torch.randn(2, 5, 3)
-    assert torch.equal(layer(x), elman(x, layer.W, layer.H, layer.b, None, relu, 2.0))
+    a_0 = torch.randn(2, 4)
+    for clip in (2.0, 0.01):  # the layer's own, and another
+        (found,) = torch.autograd.grad(layer(x, a_0, None if clip == 2.0 else clip).sum(), layer.H)
+        (right,) = torch.autograd.grad(elman(x, layer.W, layer.H, layer.b, a_0, relu, clip).sum(), layer.H)
+        assert torch.equal(found, right)
     torch.testing.assert_close(layer.H @ layer.H.T, torch.eye(4))
     assert (layer.b == 0).all()
     assert repr(layer) == "Elman(n=3, m=4, f=relu, clip=2.0)"

@@ -238,6 +238,35 @@ def test_fused_loss_may_be_differentiated_again(reduction: str) -> None:
         torch.testing.assert_close(c, a)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_fused_weight_gradients_of_many_blocks_in_half_precision(dtype: torch.dtype) -> None:
+    """Three blocks whose sums float16 cannot hold, while their mean it can."""
+    x = torch.full((1500, 3), 200.0, dtype=dtype)
+    W = normal(4, 3, dtype=dtype)
+    target = (torch.arange(1500) % 3 == 0).long()
+    (found,) = torch.autograd.grad(affine_softmax_cross_entropy(x, W, None, target), W)
+    exact = W.detach().double().requires_grad_()
+    (right,) = torch.autograd.grad(F.cross_entropy(F.linear(x.double(), exact), target), exact)
+    torch.testing.assert_close(found.double(), right, rtol=8 * EPS[dtype], atol=8 * EPS[dtype])
+
+
+def test_fused_loss_that_nobody_asks_about() -> None:
+    class Stop(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, J: torch.Tensor) -> torch.Tensor:
+            return J.clone()
+
+        @staticmethod
+        def backward(ctx: Any, _: torch.Tensor) -> None:
+            return None
+
+    for reduction in ("mean", "sum", "none"):
+        x, W = normal(2, 3), normal(4, 3, seed=1)
+        Stop.apply(affine_softmax_cross_entropy(x, W, None, torch.tensor([0, 1]), reduction)).sum().backward()
+        assert x.grad is None
+        assert W.grad is None
+
+
 def test_an_ignored_row_spoils_nothing() -> None:
     x = torch.tensor([[1.0, 2.0], [torch.nan, 0.0], [0.5, 1.0]])
     W, target = torch.eye(2), torch.tensor([0, -100, 1])
