@@ -18,6 +18,7 @@ section  module                 what it states
 2.5      ``learning_rate``      lr / sqrt(fan_in);  lr tau / max(t, tau)
 2.6      ``adagrad``            theta -= lr g / sqrt(sum g^2 + eps)
 -        ``softmax``            J = -log softmax(z)_target
+-        ``affine_softmax``     the same with z = Wx + b, never all in memory
 -        ``recurrent``          a_t = f(W x_t + H a_(t-1) + b)
 -        ``through_time``       its gradients by elements, and by matrices
 -        ``language_model``     p(next word | the words before)
@@ -88,7 +89,8 @@ from .learning_rate import InverseDecay, fan_in_groups
 from .adagrad import AdaGrad
 
 # Beyond the numbered sections: the softmax objective, and the language models that the notes lead up to
-from .softmax import SoftmaxCrossEntropyLoss, affine_softmax_cross_entropy, softmax_cross_entropy
+from .softmax import SoftmaxCrossEntropyLoss, softmax_cross_entropy
+from .affine_softmax import affine_softmax_cross_entropy
 from .recurrent import Elman, elman
 from .through_time import RecurrentGradients, elementwise_gradients_through_time, vectorized_gradients_through_time
 from .language_model import RecurrentLanguageModel, WindowLanguageModel

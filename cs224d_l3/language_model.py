@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_callable, check_indices, check_number, check_size
+from .affine_softmax import affine_softmax_cross_entropy
 from .layer import Layer, WordVectors
 from .recurrent import Elman
-from .softmax import affine_softmax_cross_entropy
 from .units import tanh
 
 
@@ -73,7 +73,10 @@ class WindowLanguageModel(nn.Module):
         return z
 
     def loss(self, context: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-        """J = -log p(target | context) of words (...), in nats, without the scores of the whole batch in memory."""
+        """J = -log p(target | context) of words (...), in nats, without the scores of the whole batch in memory.
+
+        Raises ValueError for shapes that do not fit, IndexError for words outside the vocabulary.
+        """
         return affine_softmax_cross_entropy(self.features(context), self.output.W, self.output.b, target, reduction)
 
     def extra_repr(self) -> str:
@@ -139,6 +142,8 @@ class RecurrentLanguageModel(nn.Module):
         Handed to the next segment of the text, the state carries on what was read, and no error goes back into it:
         backpropagation through time is truncated to T steps. ``clip`` is meant for one word's error: J must be
         differentiated as it is, or after "none" as a sum.
+
+        Raises ValueError for shapes that do not fit, IndexError for words outside the vocabulary.
         """
         check_indices("target", target)
         # of a mean over N words the error of one is an N-th
