@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ._checks import check_number, check_shapes, check_size
 from ._function import Function, autocast, keep, rows
-from .units import UNITS, Unit, tanh
+from .units import Unit, find_unit, tanh
 from .xavier import xavier_uniform_
 
 
@@ -116,14 +116,6 @@ class _Elman(Function):
     def before(a_0: Tensor, a: Tensor) -> Tensor:
         """a_(t-1) for every t."""
         return torch.cat([a_0[:, None], a[:, :-1]], 1)
-
-
-def find_unit(f: Callable[[Tensor], Tensor]) -> Unit:
-    """The entry of ``UNITS`` that f belongs to: with it comes f' as a function of the output."""
-    for unit in UNITS.values():
-        if unit.f is f:
-            return unit
-    raise ValueError(f"f must be one of the units of cs224d_l3, {', '.join(UNITS)}, got {f!r}")
 
 
 class Elman(nn.Module):

@@ -338,3 +338,11 @@ UNITS: dict[str, Unit] = {
     "relu": Unit(relu, relu_prime, ReLU, relu_prime),
     "leaky_relu": Unit(leaky_relu, leaky_relu_prime, LeakyReLU, leaky_relu_prime),
 }
+
+
+def find_unit(f: Callable[[Tensor], Tensor]) -> Unit:
+    """The entry of ``UNITS`` that f belongs to: with it comes f' as a function of the output."""
+    for unit in UNITS.values():
+        if unit.f is f:
+            return unit
+    raise ValueError(f"f must be one of the units of cs224d_l3, {', '.join(UNITS)}, got {f!r}")
