@@ -71,18 +71,18 @@ class Settings:
     """Words that are read (window)."""
     direct: bool = False
     """Connections from the word vectors straight to the scores (window)."""
-    steps: int = 20
+    steps: int = 10
     """Steps that backpropagation through time goes back (recurrent)."""
     clip: float = 15.0
     """Limit of an error on its way back in time, in nats (recurrent)."""
     d: int = 100
     """Dimensions of a word vector."""
-    hidden: int = 200
+    hidden: int = 100
     """Hidden units."""
 
-    lr: float = 0.5
+    lr: float = 0.6
     """AdaGrad's rate; a weight matrix learns at this by the root of its fan-in."""
-    lr_vectors: float = 0.05
+    lr_vectors: float = 0.07
     """The rate of the word vectors, which have no fan-in."""
     tau: float | None = None
     """Epochs after which the rate falls as 1/t; none: AdaGrad alone lets it fall."""
@@ -90,7 +90,7 @@ class Settings:
     """Lambda of the penalty on the weight matrices."""
     average: float = 0.5
     """Epochs whose mean weights are kept (Polyak and Juditsky, 1992); 0: the last weights."""
-    dropout: float = 0.5
+    dropout: float = 0.4
     """Share of the word vectors and of the hidden units set to zero in training."""
     batch: int = 128
     """Words an update (window)."""
