@@ -10,6 +10,7 @@ section  module                 what it states
 1.3      ``windows``            windows of words, true and corrupt
 1.3      ``feed_forward``       s = U^T f(Wx + b)
 1.4      ``max_margin``         J = max(0, margin + s_c - s)
+1.4      ``window_margin``      the same from the windows on, in one step
 1.5, 1.6 ``backprop``           the gradients by elements, and by matrices
 2.1      ``gradient_check``     dJ/dtheta = (J(theta + h) - J(theta - h)) / 2h
 2.2      ``regularization``     lambda sum ||W||_F^2
@@ -39,6 +40,7 @@ from .feed_forward import WindowClassifier, WindowInput, WindowScorer, score
 
 # 1.4 The max-margin objective
 from .max_margin import MaxMarginLoss, max_margin_loss
+from .window_margin import window_margin_loss
 
 # 1.5, 1.6 Backpropagation
 from .backprop import Gradients, elementwise_gradients, vectorized_gradients
@@ -116,6 +118,7 @@ __all__ = [
     # 1.4 The max-margin objective
     "MaxMarginLoss",
     "max_margin_loss",
+    "window_margin_loss",
     # 1.5, 1.6 Backpropagation
     "Gradients",
     "elementwise_gradients",

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from ._checks import check_callable, check_number, check_shapes, check_size
 from .layer import Layer, WordVectors, affine
-from .units import sigmoid, tanh
+from .max_margin import max_margin_loss
+from .units import UNITS, sigmoid, tanh
+from .window_margin import window_margin_loss
 from .windows import check_odd
 from .xavier import xavier_uniform_
 
@@ -141,6 +143,26 @@ class WindowScorer(nn.Module):
         """Windows (..., size) to scores (...)."""
         x = self.input(windows, features)
         return score(x, self.hidden.W, self.hidden.b, self.U, self.f)
+
+    def loss(
+        self,
+        windows: Tensor,
+        corrupted: Tensor,
+        features: Tensor | None = None,
+        corrupted_features: Tensor | None = None,
+        margin: float = 1.0,
+        reduction: str = "mean",
+    ) -> Tensor:
+        """J = max(0, margin + s_c - s) of true and corrupt windows, both (..., size), with their features.
+
+        In one step, :func:`window_margin_loss`, where x is nothing but word vectors, without features or dropout.
+        """
+        x, layer = self.input, self.hidden
+        is_bare = features is None and x.C is None and not (x.dropout and self.training)
+        if is_bare and any(self.f is unit.f for unit in UNITS.values()):
+            theta = x.L.weight, layer.W, layer.b, self.U
+            return window_margin_loss(windows, corrupted, *theta, self.f, margin, reduction, sparse=x.L.sparse)
+        return max_margin_loss(self(windows, features), self(corrupted, corrupted_features), margin, reduction)
 
 
 class WindowClassifier(nn.Module):

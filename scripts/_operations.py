@@ -21,6 +21,14 @@ class Operation(NamedTuple):
     indices: str | None = None
 
 
+def _margin(s: Tensor, s_c: Tensor) -> Tensor:
+    return F.margin_ranking_loss(s, s_c, torch.ones_like(s), margin=1.0, reduction="sum")
+
+
+def _score(x: Tensor, W: Tensor, b: Tensor, U: Tensor) -> Tensor:
+    return F.linear(torch.sigmoid(F.linear(x, W, b)), U).squeeze(-1)
+
+
 def _elman(x: Tensor, W: Tensor, H: Tensor, b: Tensor, a_0: Tensor) -> Tensor:
     """torch's, step by step as nn.RNNCell has it."""
     a = [a_0]
@@ -51,7 +59,7 @@ OPERATIONS: dict[str, Operation] = {
     "embedding": Operation(lambda i, L: ours.embedding(i, L), lambda i, L: F.embedding(i, L), "m n", "..."),
     "score": Operation(
         ours.score,
-        lambda x, W, b, U: F.linear(torch.sigmoid(F.linear(x, W, b)), U).squeeze(-1),
+        _score,
         "... n, m n, m, 1 m",
     ),
     "elman": Operation(
@@ -62,8 +70,17 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "max_margin_loss": Operation(
         lambda s, s_c: ours.max_margin_loss(s, s_c, reduction="sum"),
-        lambda s, s_c: F.margin_ranking_loss(s, s_c, torch.ones_like(s), margin=1.0, reduction="sum"),
+        _margin,
         "..., ...",
+    ),
+    "window_margin_loss": Operation(
+        lambda words, L, W, b, U: ours.window_margin_loss(words, (words + 1) % len(L), L, W, b, U, reduction="sum"),
+        lambda words, L, W, b, U: _margin(
+            _score(F.embedding(words, L).flatten(-2), W, b, U),
+            _score(F.embedding((words + 1) % len(L), L).flatten(-2), W, b, U),
+        ),
+        "m n, m n, m, 1 m",
+        "... 1",
     ),
     "softmax_cross_entropy": Operation(
         lambda t, z: ours.softmax_cross_entropy(z, t, "sum"),

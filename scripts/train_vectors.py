@@ -21,7 +21,7 @@ from _training import pick_device, prepare_output, run, writing
 from torch import Tensor
 from tqdm import tqdm
 
-from cs224d_l3 import UNITS, AdaGrad, WindowScorer, corrupt, max_margin_loss
+from cs224d_l3 import UNITS, AdaGrad, WindowScorer, corrupt
 from cs224d_l3._checks import check_number, check_size
 from cs224d_l3.windows import check_odd
 
@@ -137,7 +137,7 @@ def main() -> None:
         for chosen in tqdm(order, f"epoch {epoch}", unit="batch", leave=False, disable=None):
             batch = train[chosen]
             others = corrupt(batch, V, generator)
-            J = max_margin_loss(model(batch.to(device)), model(others.to(device)), settings.margin)
+            J = model.loss(batch.to(device), others.to(device), margin=settings.margin)
             optimizer.zero_grad()
             J.backward()
             optimizer.step()

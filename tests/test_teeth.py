@@ -26,6 +26,12 @@ CALLS: dict[str, tuple[Callable[..., Tensor], list[Any]]] = {
     "_Affine": (cs224d_l3.affine, [X, W, B]),
     "_Embedding": (lambda L: cs224d_l3.embedding(torch.tensor([[0, 2], [2, 1]]), L), [W]),
     "_MaxMargin": (cs224d_l3.max_margin_loss, [X, normal(2, 3, seed=3)]),
+    "_WindowMargin": (
+        lambda *theta: cs224d_l3.window_margin_loss(
+            torch.tensor([[0, 1], [2, 3]]), torch.tensor([[0, 2], [2, 0]]), *theta
+        ),
+        [normal(4, 2), normal(3, 4, seed=7), normal(3, seed=8), normal(1, 3, seed=9)],
+    ),
     "_SoftmaxCrossEntropy": (lambda z: cs224d_l3.softmax_cross_entropy(z, torch.tensor([0, 2])), [X]),
     "_CrossEntropy": (cs224d_l3.softmax_cross_entropy, [X, normal(2, 3, seed=4).detach().abs().requires_grad_()]),
     "_AffineSoftmaxCrossEntropy": (

@@ -1,0 +1,179 @@
+"""The max-margin step in one Function, against the network and the hinge that it is made of."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from _conformance import saved_bytes
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import EPS, gradients, normal, seeds, sizes, unit_names
+from torch import Tensor
+from torch.func import functional_call, grad, vmap
+
+from cs224d_l3 import (
+    UNITS,
+    AdaGrad,
+    WindowScorer,
+    corrupt,
+    embedding,
+    max_margin_loss,
+    score,
+    tanh,
+    window_margin_loss,
+)
+
+V, D, K, M, B = 9, 3, 5, 4, 6
+
+
+def thetas(d: int = D, k: int = K, m: int = M, seed: int = 0, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    shapes = ((V, d), (m, k * d), (m,), (1, m))
+    return [normal(*shape, seed=seed + i, dtype=dtype) for i, shape in enumerate(shapes)]
+
+
+def words(*shape: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    true = torch.randint(V, shape, generator=generator)
+    return true, torch.randint(V, shape, generator=generator)
+
+
+def composed(true: Tensor, other: Tensor, f: Callable[..., Tensor] = tanh, *args: Any) -> Callable[..., Tensor]:
+    def J(L: Tensor, W: Tensor, b: Tensor, U: Tensor) -> Tensor:
+        s, s_c = (score(embedding(w, L).flatten(-2), W, b, U, f) for w in (true, other))
+        return max_margin_loss(s, s_c, *args)
+
+    return J
+
+
+def fused(true: Tensor, other: Tensor, f: Callable[..., Tensor] = tanh, *args: Any) -> Callable[..., Tensor]:
+    return lambda *theta: window_margin_loss(true, other, *theta, f, *args)
+
+
+@given(
+    st.sampled_from(["mean", "sum", "none"]),
+    st.sampled_from([0.0, 0.5, 1.0, 100.0]),
+    st.lists(st.integers(1, 3), max_size=2).map(tuple),
+    sizes,
+    sizes,
+    sizes,
+    unit_names,
+    seeds,
+)
+def test_it_is_the_composition(
+    reduction: str, margin: float, batch: tuple[int, ...], d: int, k: int, m: int, unit: str, seed: int
+) -> None:
+    """Value, gradients and the gradients of those; with every pair violated, with some, with none."""
+    theta = thetas(d, k, m, seed % 1000)
+    pairs = words(*batch, k, seed=seed)
+    ours, parts = (make(*pairs, UNITS[unit].f, margin, reduction) for make in (fused, composed))
+    torch.testing.assert_close(ours(*theta), parts(*theta))
+    for a, b in zip(gradients(ours, *theta, order=2), gradients(parts, *theta, order=2), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (3,), (0, 3)])
+def test_some_of_the_parameters(wanted: tuple[int, ...]) -> None:
+    pairs = words(B, K)
+    theta = [t.detach().requires_grad_(i in wanted) for i, t in enumerate(thetas())]
+    for a, b in zip(gradients(fused(*pairs), *theta), gradients(composed(*pairs), *theta), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_the_sparse_gradient_holds_the_rows_of_violated_pairs_alone() -> None:
+    L, W, b, U = thetas()
+    true, other = torch.tensor([[0, 1, 2, 3, 4], [5, 5, 6, 6, 7]]), torch.tensor([[0, 1, 8, 3, 4], [5, 5, 7, 6, 7]])
+    J = window_margin_loss(true, other, L, W, b, U, tanh, 0.0, "none", sparse=True)
+    (dL,) = torch.autograd.grad(J.sum(), L)
+    violated = J.detach() > 0
+    assert violated.sum() == 1
+    expected = torch.cat([true[violated], other[violated]]).unique()
+    assert dL.is_sparse
+    assert torch.equal(dL.coalesce().indices()[0], expected)
+    (dense,) = torch.autograd.grad(composed(true, other, tanh, 0.0, "sum")(L, W, b, U), L)
+    torch.testing.assert_close(dL.to_dense(), dense)
+
+
+def test_nothing_is_kept_of_pairs_in_order() -> None:
+    L, W, b, U = thetas()
+    true, other = words(1000, K)
+    violated = (window_margin_loss(true, other, L, W, b, U, tanh, 0.0, "none") > 0).sum().item()
+    assert 300 < violated < 700
+    kept = [
+        saved_bytes(lambda L: window_margin_loss(true, other, L, W, b, U, tanh, margin), [L])  # noqa: B023
+        for margin in (1e3, 0.0)
+    ]
+    parameters = sum(t.numel() * t.element_size() for t in (L, W, b, U))
+    assert kept[1] - parameters == pytest.approx((kept[0] - parameters) * violated / 1000, rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_every_precision(dtype: torch.dtype) -> None:
+    pairs = words(50, K)
+    theta = thetas(dtype=dtype)
+    exact = [t.detach().double().requires_grad_() for t in theta]
+    for a, b in zip(gradients(fused(*pairs), *theta), gradients(fused(*pairs), *exact), strict=True):
+        torch.testing.assert_close(a.double(), b, rtol=64 * EPS[dtype], atol=64 * EPS[dtype])
+
+
+def test_the_mean_of_many_in_half_precision() -> None:
+    """The sum of 70,000 losses of 1 or more is beyond float16."""
+    theta = [0 * t.detach() for t in thetas(dtype=torch.float16)]
+    assert window_margin_loss(*words(70_000, K), *theta, tanh, 2.0) == 2.0
+
+
+def test_under_torch_func() -> None:
+    pairs, theta = words(B, K), tuple(t.detach() for t in thetas())
+    right = grad(composed(*pairs), (0, 1, 2, 3))(*theta)
+    for a, b in zip(grad(fused(*pairs), (0, 1, 2, 3))(*theta), right, strict=True):
+        torch.testing.assert_close(a, b)
+    each = vmap(lambda t, o: window_margin_loss(t, o, *theta, tanh))(*pairs)
+    torch.testing.assert_close(each, window_margin_loss(*pairs, *theta, tanh, 1.0, "none"))
+
+
+def test_it_is_what_the_scorer_trains_with() -> None:
+    torch.manual_seed(0)
+    true = torch.randint(V, (40, K))
+    other = corrupt(true, V)
+    models = [WindowScorer(V, D, K, M, tanh, sparse=sparse).double() for sparse in (True, False)]
+    models[1].load_state_dict(models[0].state_dict())
+    for i, model in enumerate(models):
+        optimizer = AdaGrad(model.parameters(), lr=0.1)
+        for _ in range(5):
+            optimizer.zero_grad()
+            J = model.loss(true, other) if i == 0 else max_margin_loss(model(true), model(other))
+            J.backward()
+            optimizer.step()
+    for a, b in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_with_features_or_dropout_the_scorer_takes_the_composition() -> None:
+    torch.manual_seed(0)
+    true = torch.randint(V, (7, K))
+    other, features = corrupt(true, V), torch.randint(2, (2, 7, K))
+    model = WindowScorer(V, D, K, M, num_features=2)
+    right = max_margin_loss(model(true, features[0]), model(other, features[1]), 2.0, "sum")
+    assert model.loss(true, other, features[0], features[1], 2.0, "sum") == right
+    dropping = WindowScorer(V, D, K, M, dropout=0.5)
+    assert dropping.loss(true, other) != dropping.loss(true, other)
+    dropping.eval()
+    assert dropping.loss(true, other) == dropping.loss(true, other)
+    custom = WindowScorer(V, D, K, M, f=torch.sin)
+    assert custom.loss(true, other) == max_margin_loss(custom(true), custom(other))
+    assert functional_call(custom, dict(custom.named_parameters()), (true,)).shape == (7,)
+
+
+def test_bad_input_is_named() -> None:
+    L, W, b, U = thetas()
+    true, other = words(B, K)
+    with pytest.raises(ValueError, match="corrupted must have the shape of windows"):
+        window_margin_loss(true, other[:2], L, W, b, U)
+    with pytest.raises(ValueError, match="W must have 4 x 3 columns, a vector for every word of a window, got 15"):
+        window_margin_loss(true[:, :4], other[:, :4], L, W, b, U)
+    with pytest.raises(IndexError, match="corrupted must lie in 0 to 8, the rows of L, got 9"):
+        window_margin_loss(true, torch.full_like(other, 9), L, W, b, U)
+    with pytest.raises(ValueError, match="margin must be a finite number at least 0"):
+        window_margin_loss(true, other, L, W, b, U, margin=-1)
+    with pytest.raises(ValueError, match="f must be one of the units"):
+        window_margin_loss(true, other, L, W, b, U, torch.tanh)
