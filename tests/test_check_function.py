@@ -38,7 +38,6 @@ OURS = {
     "softmax_cross_entropy": "z=... K, target=... < K",
     "affine_softmax_cross_entropy": "x=... n, W=K n, b=K, target=... < K",
     "activation": "x=... n, w=n, b=",
-    "window_margin_loss": "windows=... 2 < V, corrupted=... 2 < V, L=V 3, W=m 6, b=m, U=1 m",
     "elman": "x=... 3 n, W=m n, H=m m, b=m, a_0=... m",
 } | dict.fromkeys(UNITS, "z=...")
 
