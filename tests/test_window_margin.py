@@ -23,7 +23,6 @@ from cs224d_l3 import (
     tanh,
     window_margin_loss,
 )
-from cs224d_l3.gradient_check import check_function
 
 V, D, K, M, B = 9, 3, 5, 4, 6
 
@@ -121,14 +120,6 @@ def test_the_mean_of_many_in_half_precision() -> None:
     """The sum of 70,000 losses of 1 or more is beyond float16."""
     theta = [0 * t.detach() for t in thetas(dtype=torch.float16)]
     assert window_margin_loss(*words(70_000, K), *theta, tanh, 2.0) == 2.0
-
-
-def test_the_checker_finds_nothing() -> None:
-    true, other = torch.tensor([[0, 1], [2, 3], [4, 4]]), torch.tensor([[0, 2], [2, 0], [4, 1]])
-    # where both windows saturate alike their errors cancel to a rounding, which is not linear in what comes in
-    check_function(
-        fused(true, other, tanh, 1.0, "none"), "L=5 2, W=m 4, b=m, U=1 m", examples=4, skip=["incoming_gradients"]
-    )
 
 
 def test_under_torch_func() -> None:
