@@ -63,18 +63,17 @@ def affine_softmax_cross_entropy(
     x_, W, b = autocast(x, W, b)
     total = reduction != "none"
     wanted = [total and torch.is_grad_enabled() and t is not None and t.requires_grad for t in (x_, W, b)]
-    J, *_ = _AffineSoftmaxCrossEntropy.call(
-        rows(x_), W, b, target.reshape(-1), kept if kept is None else kept.reshape(-1), label_smoothing, total, wanted
-    )
-    if reduction == "mean":
-        mean = J / target.numel() if kept is None else J / kept.sum().clamp(min=1)
-        J = mean if kept is None else torch.where(kept.any(), mean, torch.nan)
+    share = 1 / target.numel() if reduction == "mean" and kept is None else 1.0
+    targets = target.reshape(-1), kept if kept is None else kept.reshape(-1)
+    J, *_ = _AffineSoftmaxCrossEntropy.call(rows(x_), W, b, *targets, label_smoothing, total, share, wanted)
+    if reduction == "mean" and kept is not None:
+        J = torch.where(kept.any(), J / kept.sum().clamp(min=1), torch.nan)
     J = J if total else J.reshape(target.shape)
     return J if torch.is_autocast_enabled(x.device.type) else J.to(x.dtype)
 
 
 class _AffineSoftmaxCrossEntropy(Function):
-    """J_i = -sum_k q_k log p_k of every row of x, or their total; its gradient for z is p - q."""
+    """J_i = -sum_k q_k log p_k of every row of x, or a share of their total; its gradient for z is p - q."""
 
     @staticmethod
     def forward(
@@ -85,14 +84,15 @@ class _AffineSoftmaxCrossEntropy(Function):
         kept: Tensor | None,
         eps: float,
         total: bool,
+        share: float,
         wanted: list[bool],
     ) -> tuple[Tensor | None, ...]:
-        J, *gradients = _in_blocks(x, W, b, target, kept, eps, wanted)
-        return J.sum() if total else J, *gradients
+        J, *gradients = _in_blocks(x, W, b, target, kept, eps, wanted, share)
+        return share * J.sum() if total else J, *gradients
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, outputs: Any) -> None:
-        *tensors, ctx.eps, ctx.total, _ = inputs
+        *tensors, ctx.eps, ctx.total, ctx.share, _ = inputs
         ctx.made = outputs[1:] if ctx.total else None
         ctx.mark_non_differentiable(*(g for g in outputs[1:] if g is not None))
         ctx.set_materialize_grads(False)
@@ -101,18 +101,18 @@ class _AffineSoftmaxCrossEntropy(Function):
     @staticmethod
     def backward(ctx: Any, delta: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
         if delta is None:
-            return (None,) * 8
+            return (None,) * 9
         x, W, b, target, kept = ctx.saved_tensors
         x_, W_, b_, *rest = ctx.needs_input_grad
-        c = delta if kept is None else delta * kept
+        c = ctx.share * (delta if kept is None else delta * kept)
         if is_last(x, W, delta):
-            # scaled and given away: nobody pays for a copy, and a second backward pass makes them anew
+            # given away: nobody pays for a copy, and a second backward pass makes them anew
             made, ctx.made = ctx.made, None
             if made is None:
-                gradients = list(_in_blocks(x, W, b, target, c.expand(len(x)), ctx.eps, [x_, W_, b_])[1:])
-            else:
-                gradients = [g if g is None else g.mul_(delta) for g in made]
-            return *(g if g is None else g.to(x.dtype) for g in gradients), *(None for _ in rest)
+                made = _in_blocks(x, W, b, target, c.expand(len(x)), ctx.eps, [x_, W_, b_])[1:]
+            elif not (delta.is_cpu and delta.item() == 1):
+                made = [g if g is None else g.mul_(delta) for g in made]
+            return *(g if g is None else g.to(x.dtype) for g in made), *(None for _ in rest)
         z = affine(x, W, b)
         q = (1 - ctx.eps) * one_hot(target, z) + ctx.eps / len(W)
         dz = c.to(z.dtype).expand(len(z))[:, None] * (z.softmax(-1) - q)
@@ -120,9 +120,16 @@ class _AffineSoftmaxCrossEntropy(Function):
 
 
 def _in_blocks(
-    x: Tensor, W: Tensor, b: Tensor | None, target: Tensor, c: Tensor | None, eps: float, wanted: list[bool]
+    x: Tensor,
+    W: Tensor,
+    b: Tensor | None,
+    target: Tensor,
+    c: Tensor | None,
+    eps: float,
+    wanted: list[bool],
+    share: float = 1.0,
 ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
-    """c_i J_i of every row, and those gradients of sum_i c_i J_i for x, W and b that are wanted; c None is all 1."""
+    """c_i J_i of every row, and the wanted gradients of share sum_i c_i J_i for x, W and b. No c is a 1 for each."""
     B, K = len(x), len(W)
     wide = torch.promote_types(x.dtype, torch.float32)
     J = x.new_empty(B, dtype=wide)
@@ -135,26 +142,28 @@ def _in_blocks(
     for i in range(0, B, ROWS):
         block = slice(i, i + ROWS)
         z = torch.addmm(b, x[block], W.mT, out=buffer[: B - i]).to(wide)
-        log_p = torch.log_softmax(z, -1, out=z)
-        J_i = -(1 - eps) * log_p.gather(-1, target[block]) - (eps and eps * log_p.mean(-1, keepdim=True))
+        z_max, z_target = z.amax(-1, keepdim=True), z.gather(-1, target[block])
+        J_i = z_max - z_target + (eps and eps * (z_target - z.mean(-1, keepdim=True)))
+        p = torch.softmax(z, -1, out=z)
+        J_i = J_i - p.amax(-1, keepdim=True).log()  # log sum_k exp(z_k) = z_max - log p_max
         if c is not None:
             c_i = c[block, None].to(wide)
             J_i = (c_i * J_i).masked_fill(c_i == 0, 0)
         J[block] = J_i.squeeze(-1)
         if not any(wanted):
             continue
-        dz = log_p.exp_().scatter_add_(-1, target[block], z.new_full((len(z), 1), eps - 1))  # p - q
+        dz = p.scatter_add_(-1, target[block], p.new_full((len(p), 1), eps - 1))  # p - q
         if eps:
             dz -= eps / K
         if c is not None:
             dz *= c_i
         if db is not None:
-            db += dz.sum(0)
+            db.add_(dz.sum(0), alpha=share)
         if dx is not None:
-            torch.mm(dz.to(x.dtype), W, out=dx[block])
+            torch.mm(dz.to(x.dtype), W, out=dx[block]).mul_(share)
         if dW is not None:  # float16 could not hold the sum over a block
             factor = wide if x.dtype == torch.float16 else x.dtype
-            _add_product(dW, dz.to(factor).mT, x[block].to(factor), is_first=i == 0)
+            _add_product(dW, dz.to(factor).mT, share * x[block].to(factor), is_first=i == 0)
     return J, dx, dW, db
 
 

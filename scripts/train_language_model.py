@@ -96,7 +96,7 @@ class Settings:
     """Words an update (window)."""
     rows: int = 32
     """Rows of text that are read side by side, --steps words of each an update (recurrent)."""
-    epochs: int = 6
+    epochs: int = 5
     """At the most."""
     patience: int = 2
     """Epochs without a better perplexity on dev before it stops."""
