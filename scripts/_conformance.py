@@ -235,7 +235,8 @@ def saved_bytes(f: Call, x: Sequence[Tensor]) -> int:
         return t
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        nodes = [f(*x).grad_fn]
+        out = f(*x)
+    nodes = [out.grad_fn]
     for node in nodes:  # the fused loss keeps its gradients by itself
         for gradient in getattr(node, "made", None) or ():
             if gradient is not None:
