@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ._checks import check_callable, check_indices, check_number, check_size
 from .affine_softmax import affine_softmax_cross_entropy
 from .layer import Layer, WordVectors
-from .recurrent import Elman
+from .recurrent import Elman, check_clip
 from .units import tanh
 
 
@@ -113,8 +113,7 @@ class RecurrentLanguageModel(nn.Module):
         sparse: bool = False,
     ) -> None:
         super().__init__()
-        if clip != math.inf:
-            check_number("clip", clip, above=0)
+        check_clip(clip)
         self.L = _word_vectors(num_words, d, dropout, sparse)
         self.clip, self.dropout = clip, dropout
         self.hidden = Elman(d, m, f)

@@ -55,8 +55,7 @@ def elman(
     if a_0.shape[:-1] != x.shape[:-2]:
         raise ValueError(f"a_0 must have shape {(*batch, len(b))}, the batch of x and m, got {tuple(a_0.shape)}")
     unit = find_unit(f)
-    if clip != math.inf:
-        check_number("clip", clip, above=0)
+    check_clip(clip)
     x_, W, H, b, a_0 = autocast(x.reshape(x.shape[:-2].numel(), T, n), W, H, b, rows(a_0))
     a = _Elman.call(x_, W, H, b, a_0, unit, clip)
     return a.reshape(*batch, T, len(b))
@@ -118,6 +117,12 @@ class _Elman(Function):
         return torch.cat([a_0[:, None], a[:, :-1]], 1)
 
 
+def check_clip(clip: float) -> None:
+    """A limit, which may be none: infinity."""
+    if clip != math.inf:
+        check_number("clip", clip, above=0)
+
+
 class Elman(nn.Module):
     """:func:`elman` as a Module: W by Xavier's rule (2.4), b = 0, and an orthogonal H, which keeps errors their size.
 
@@ -138,6 +143,7 @@ class Elman(nn.Module):
         check_size("n", n)
         check_size("m", m)
         find_unit(f)
+        check_clip(clip)
         self.f, self.clip = f, clip
         self.W = nn.Parameter(xavier_uniform_(torch.empty(m, n)))
         self.H = nn.Parameter(nn.init.orthogonal_(torch.empty(m, m)))

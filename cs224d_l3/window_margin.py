@@ -103,13 +103,8 @@ class _WindowMargin(Function):
             both = torch.cat([pairs, pairs + B])
             x, a, words = x[both], a[both], words[:, pairs]
         J = z.clamp(min=0)
-        return (
-            J.sum(dtype=torch.promote_types(J.dtype, torch.float32)) if total else J,
-            pairs,
-            words.view_as(words),
-            x,
-            a,
-        )  # no input may be an output
+        J = J.sum(dtype=torch.promote_types(J.dtype, torch.float32)) if total else J
+        return J, pairs, words.view_as(words), x, a  # a view of the words: no input may be an output
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, outputs: Any) -> None:

@@ -109,6 +109,8 @@ def test_bad_input_is_named() -> None:
         elman(x, W, H, b, clip=0)
     with pytest.raises(ValueError, match="f must be one of the units"):
         Elman(2, 3, f=torch.tanh)
+    with pytest.raises(ValueError, match="clip must be a finite number above 0, got -1"):
+        Elman(2, 3, clip=-1)
     with pytest.raises(ValueError, match="m must be a whole number, at least 1, got 0"):
         Elman(2, 0)
 
