@@ -84,6 +84,7 @@ class AdaGrad(Optimizer):
         }
         _check_options(defaults)
         self._steps: dict[int, tuple[Tensor, list[Tensor]]] = {}
+        self._places = torch.empty(0, dtype=torch.int32)  # scratch memory of a sparse step, which starts without it
         super().__init__(params, defaults)
         if fused:
             self._step_supports_amp_scaling = True  # GradScaler then leaves unscaling and skipping to the step
@@ -151,8 +152,12 @@ class AdaGrad(Optimizer):
         self._count(group, states)
         updates = Updates(thetas, gs, [state["sum"] for state in states])
         lr = group["lr"].reshape(()) if isinstance(group["lr"], Tensor) else group["lr"]
+        V = max([len(theta) for theta, g in zip(thetas, gs, strict=True) if g.is_sparse], default=0)
+        if V > len(self._places):
+            self._places = torch.empty(V, dtype=torch.int32, device="cpu")
         for at, here in _by_count(group, states, updates):
-            _update_all(here, lr / (1 + (at - 1) * group["lr_decay"]) if group["lr_decay"] else lr, group)
+            rate = lr / (1 + (at - 1) * group["lr_decay"]) if group["lr_decay"] else lr
+            _update_all(here, rate, group, self._places)
 
     def _count(self, group: dict[str, Any], states: list[dict[str, Tensor]]) -> None:
         """One more step of each. The sum over all at once, while the counts are still the views of one tensor."""
@@ -185,6 +190,7 @@ class AdaGrad(Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._steps = {}
+        self._places = torch.empty(0, dtype=torch.int32)
         for group in self.param_groups:
             for name, value in (("foreach", None), ("maximize", False), ("differentiable", False), ("fused", None)):
                 group.setdefault(name, value)
@@ -238,20 +244,26 @@ def _by_count(
     return sets.items()
 
 
-def _update_all(updates: Updates, lr: Any, group: dict[str, Any]) -> None:
+def _update_all(updates: Updates, lr: Any, group: dict[str, Any], places: Tensor) -> None:
     """Each parameter by the quickest way that is safe for it."""
     settings = lr, group["weight_decay"], group["maximize"]
     automatic = group["foreach"] is None and group["fused"] is not False
     traced = torch.compiler.is_compiling() or group["differentiable"]
     may_fuse = not traced and (group["fused"] or automatic)
-    if may_fuse and _are_fusible(*updates):
-        _fused(*updates, *settings)
-        return
-    lists: dict[Any, list[tuple[Tensor, Tensor, Tensor]]] = {}
+    dense = Updates([], [], [])
     for theta, g, G in zip(*updates, strict=True):
         if g.is_sparse:
-            _sparse(theta, g, G, lr, group["maximize"])
-        elif may_fuse and _are_fusible([theta], [g], [G]):
+            _sparse(theta, g, G, lr, group["maximize"], places)
+        else:
+            dense.thetas.append(theta)
+            dense.gs.append(g)
+            dense.Gs.append(G)
+    if may_fuse and dense.thetas and _are_fusible(*dense):
+        _fused(*dense, *settings)
+        return
+    lists: dict[Any, list[tuple[Tensor, Tensor, Tensor]]] = {}
+    for theta, g, G in zip(*dense, strict=True):
+        if may_fuse and _are_fusible([theta], [g], [G]):
             lists.setdefault((_fused, theta.dtype), []).append((theta, g, G))
         elif not traced and (group["foreach"] or (automatic and theta.is_cuda)) and _are_alike([theta], [g], [G]):
             lists.setdefault((_foreach, theta.dtype, theta.device), []).append((theta, g, G))
@@ -268,27 +280,49 @@ def _dense(theta: Tensor, g: Tensor, G: Tensor, lr: Any, weight_decay: float, ma
     _plain(theta, g + weight_decay * theta if weight_decay else g, G, lr)
 
 
-def _sparse(theta: Tensor, g: Tensor, G: Tensor, lr: Any, maximize: bool) -> None:
+def _sparse(theta: Tensor, g: Tensor, G: Tensor, lr: Any, maximize: bool, places: Tensor) -> None:
     """The rows that the gradient holds, gathered, updated and put back; rows held twice are summed before."""
-    g = (-g if maximize else g).to(G.dtype).coalesce()
-    indices, values = g._indices(), g._values()
+    if g.is_cpu and g.sparse_dim() == 1:
+        at, values = g._indices()[0], g._values().to(G.dtype)
+        at, values = (at, values) if g.is_coalesced() else _distinct(at, values, places)
+    else:
+        g = g.to(G.dtype).coalesce()
+        at, values = g._indices(), g._values()
     if not len(values):
         return
-    if len(indices) > 1:
-        rows = [theta[tuple(indices)]], [values], [G[tuple(indices)]]
+    if at.ndim > 1:
+        rows = [theta[tuple(at)]], [values], [G[tuple(at)]]
     else:
-        rows = [theta.index_select(0, indices[0])], [values], [G.index_select(0, indices[0])]
+        rows = [theta.index_select(0, at)], [values], [G.index_select(0, at)]
     if _are_fusible(*rows):
-        _fused(*rows, lr, 0.0, False)
+        _fused(*rows, lr, 0.0, maximize)
     else:
-        _dense(rows[0][0], values, rows[2][0], lr, 0.0, False)
+        _dense(rows[0][0], values, rows[2][0], lr, 0.0, maximize)
     for whole, (part,) in ((theta, rows[0]), (G, rows[2])):
-        if len(indices) > 1:
-            whole[tuple(indices)] = part
+        if at.ndim > 1:
+            whole[tuple(at)] = part
         elif _is_pairwise(whole) and _is_pairwise(part):
-            whole.view(torch.float64).index_copy_(0, indices[0], part.view(torch.float64))
+            whole.view(torch.float64).index_copy_(0, at, part.view(torch.float64))
         else:
-            whole.index_copy_(0, indices[0], part)
+            whole.index_copy_(0, at, part)
+
+
+def _distinct(at: Tensor, values: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Every row once, with the sum of its values.
+
+    Each entry writes its place down at its row, and the last one to do so stands for the row: no sort, and of the
+    places, V of them, only those that were just written are read.
+    """
+    here = torch.arange(len(at), dtype=torch.int32)
+    last = places.scatter_(0, at, here).gather(0, at)
+    stands = last == here
+    if stands.all():
+        return at, values
+    kept, others = stands.nonzero().squeeze(1), stands.logical_not().nonzero().squeeze(1)
+    place = last.index_copy(0, kept, here[: len(kept)])  # among those kept; read only where an entry stands for a row
+    sums = values.index_select(0, kept)
+    sums.index_add_(0, place.index_select(0, last.index_select(0, others)), values.index_select(0, others))
+    return at.index_select(0, kept), sums
 
 
 def _is_pairwise(t: Tensor) -> bool:

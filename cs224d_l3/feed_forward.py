@@ -50,7 +50,7 @@ class WindowInput(nn.Module):
         num_features: values of one more feature of a word, its capitalisation say; 0 for none.
         d_features: dimensions of that feature's vector, which follows the word's.
         dropout: share of x that is set to zero in training.
-        sparse: gradients of the vectors as sparse rows.
+        sparse: the gradient of L as sparse rows.
 
     Attributes:
         L: the word vectors, ``L.weight`` (V, d).
@@ -78,7 +78,7 @@ class WindowInput(nn.Module):
         check_number("dropout", dropout, at_least=0, below=1)
         self.size = size
         self.L = WordVectors(num_words, d, sparse=sparse)
-        self.C = WordVectors(num_features, d_features, sparse=sparse) if num_features else None
+        self.C = WordVectors(num_features, d_features) if num_features else None
         self.n = size * (d + (d_features if num_features else 0))
         self.dropout = dropout
         # Word vectors are small at first, so that the units start where they are steep.
@@ -155,14 +155,24 @@ class WindowScorer(nn.Module):
     ) -> Tensor:
         """J = max(0, margin + s_c - s) of true and corrupt windows, both (..., size), with their features.
 
-        In one step, :func:`window_margin_loss`, where x is nothing but word vectors, without features or dropout.
+        In one step, :func:`window_margin_loss`, where the unit is one of the six.
         """
+        if not any(self.f is unit.f for unit in UNITS.values()):
+            return max_margin_loss(self(windows, features), self(corrupted, corrupted_features), margin, reduction)
         x, layer = self.input, self.hidden
-        is_bare = features is None and x.C is None and not (x.dropout and self.training)
-        if is_bare and any(self.f is unit.f for unit in UNITS.values()):
-            theta = x.L.weight, layer.W, layer.b, self.U
-            return window_margin_loss(windows, corrupted, *theta, self.f, margin, reduction, sparse=x.L.sparse)
-        return max_margin_loss(self(windows, features), self(corrupted, corrupted_features), margin, reduction)
+        return window_margin_loss(
+            windows,
+            corrupted,
+            *(x.L.weight, layer.W, layer.b, self.U),
+            self.f,
+            margin,
+            reduction,
+            features=features,
+            corrupted_features=corrupted_features,
+            C=None if x.C is None else x.C.weight,
+            dropout=x.dropout if self.training else 0.0,
+            sparse=x.L.sparse,
+        )
 
 
 class WindowClassifier(nn.Module):

@@ -134,17 +134,20 @@ class _Embedding(Function):
     @staticmethod
     def backward(ctx: Any, delta: Tensor) -> tuple[None, Tensor, None]:
         (indices,) = ctx.saved_tensors
-        words = indices.reshape(-1)
-        if ctx.sparse:
-            return None, torch.sparse_coo_tensor(words[None], rows(delta), ctx.shape, check_invariants=False), None
-        dL = delta.new_zeros(ctx.shape)
-        add = dL.index_add_ if is_last(delta) else dL.index_add
-        return None, add(0, words, rows(delta)), None
+        return None, gradient_of_rows(rows(delta), indices.reshape(-1), ctx.shape, ctx.sparse), None
 
     @staticmethod
     def pushforward(ctx: Any, _: None, dL: Tensor, *__: None) -> Tensor:
         (indices,) = ctx.saved_tensors
         return nn.functional.embedding(indices, dL)
+
+
+def gradient_of_rows(delta: Tensor, words: Tensor, shape: torch.Size, sparse: bool = False) -> Tensor:
+    """The gradient of L, of this shape, whose rows these words have read and got the errors delta back for."""
+    if sparse:
+        return torch.sparse_coo_tensor(words[None], delta, shape, check_invariants=False)
+    dL = delta.new_zeros(shape)
+    return (dL.index_add_ if is_last(delta) else dL.index_add)(0, words, delta)
 
 
 class WordVectors(nn.Embedding):

@@ -2,20 +2,26 @@
 
     x = [L_w1 ... L_wk],    s = U^T f(Wx + b),    J = max(0, margin + s_c - s)
 
-as :mod:`.feed_forward` and :mod:`.max_margin` have it, piece by piece. Taken together, the true and the corrupt
-windows are the rows of one matrix product, and a pair that has its margin, whose gradient is 0 (1.4), is left out of
-everything that comes after the hinge.
+as :mod:`.feed_forward` and :mod:`.max_margin` have it, piece by piece. Taken together, much of it need not be done:
+
+- A corrupt window is the true one with some of its words replaced, most often the one in its centre. With e the
+  difference between the two vectors, and V the columns of W that meet it, W x_c + b = (Wx + b) + V e.
+- A pair that has its margin has the gradient 0 (1.4). It is left out of everything that comes after the hinge.
+- U^T and f' o turn both windows' errors at once into delta and delta_c, and from there on 1.6 holds with
+
+      dJ/dW = (delta + delta_c) x^T, and delta_c e^T more in the columns V,    dJ/db = delta + delta_c,
+      dJ/dx = W^T (delta + delta_c),    dJ/de = V^T delta_c.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ._checks import check_indices, check_number, check_reduction, check_shapes
 from ._function import Function, autocast, is_last, is_transformed, rows
-from .layer import affine, embedding
+from .layer import affine, embedding, gradient_of_rows
 from .max_margin import max_margin_loss
 from .units import Unit, find_unit, sigmoid
 
@@ -31,117 +37,197 @@ def window_margin_loss(
     margin: float = 1.0,
     reduction: str = "mean",
     *,
+    features: Tensor | None = None,
+    corrupted_features: Tensor | None = None,
+    C: Tensor | None = None,
+    dropout: float = 0.0,
     sparse: bool = False,
 ) -> Tensor:
     """``max_margin_loss(score(x, W, b, U, f), score(x_c, W, b, U, f))`` of x = L[windows] and x_c = L[corrupted].
 
-    The backward pass costs as much as there are pairs without their margin. Second-order gradients, forward mode,
-    ``torch.func`` and ``torch.compile`` go through the composition.
+    The backward pass costs as much as there are pairs without their margin, and both passes the less, the fewer
+    neighbouring columns of the windows differ. Second-order gradients, forward mode, ``torch.func`` and
+    ``torch.compile`` go through the composition.
 
     Args:
         windows: words of the true windows, (..., k).
         corrupted: words of the corrupt ones, (..., k).
         L: word vectors, (V, d).
-        W: hidden weights, (m, k d).
+        W: hidden weights, (m, k d), or (m, k (d + c)) with features.
         b: hidden biases, (m,).
         U: output weights, (1, m).
         f: the hidden units, one of the six of ``UNITS``.
         margin: by how much the true window must win, at least 0.
         reduction: "mean" or "sum" over the pairs, or "none".
+        features: a second index of every word of the true windows, how it is capitalised say, (..., k).
+        corrupted_features: the same of the corrupt windows, (..., k).
+        C: the features' vectors, which follow the words', (F, c).
+        dropout: the share of x and x_c that is set to 0, the rest being divided by 1 - dropout; the same of both
+            where both have the same words.
         sparse: the gradient of L as a sparse tensor of the rows that are in pairs without their margin.
 
     Returns:
         J, (), or (...) for "none".
 
     Raises:
-        ValueError: shapes that do not fit, a unit that is none of the six, a negative margin, an unknown reduction.
-        IndexError: a word outside 0 to V - 1.
+        ValueError: shapes that do not fit, a unit that is none of the six, a negative margin, an unknown reduction,
+            features without C or C without features, a dropout that is not in [0, 1).
+        IndexError: a word outside 0 to V - 1, or a feature outside 0 to F - 1.
         TypeError: parameters that are not floating-point tensors, words that are no whole numbers.
     """
-    check_shapes("V d, m n, m, 1 m", L=L, W=W, b=b, U=U)
-    for name, words in (("windows", windows), ("corrupted", corrupted)):
-        check_indices(name, words, len(L), "rows of L")
-    k = W.shape[1] // L.shape[1] if L.shape[1] else 0
-    if windows.ndim == 0 or k * L.shape[1] != W.shape[1] or windows.shape[-1] != k:
-        raise ValueError(
-            f"W must have {windows.shape[-1:].numel()} x {L.shape[1]} columns, a vector for every word of a window, "
-            f"got {W.shape[1]}"
-        )
-    if corrupted.shape != windows.shape:
-        raise ValueError(
-            f"corrupted must have the shape of windows, {tuple(windows.shape)}, got {tuple(corrupted.shape)}"
-        )
+    check_shapes("V d, m n, m, 1 m, F c", L=L, W=W, b=b, U=U, C=C)
     check_number("margin", margin, at_least=0)
+    check_number("dropout", dropout, at_least=0, below=1)
     check_reduction(reduction)
     unit = find_unit(f)
+    indices = {"windows": windows, "corrupted": corrupted}
+    if C is not None:
+        indices |= {"features": features, "corrupted_features": corrupted_features}  # type: ignore[dict-item]
+    elif features is not None or corrupted_features is not None:
+        raise ValueError("C must be given where features are, got None")
+    _check_windows(indices, L, W, C)
     if is_transformed():
-        x, x_c = (embedding(words, L, sparse).flatten(-2) for words in (windows, corrupted))
-        s, s_c = (affine(f(affine(t, W, b)), U).squeeze(-1) for t in (x, x_c))
-        return max_margin_loss(s, s_c, margin, reduction)
-    words = torch.stack([rows(windows), rows(corrupted)])
-    J, *_ = _WindowMargin.call(words, L, *autocast(W, b, U), unit, margin, reduction != "none", sparse)
+        x, x_c = (
+            torch.cat([embedding(i, T, sparse) for i, T in zip(each, (L, C), strict=False) if T is not None], -1)
+            for each in ((windows, features), (corrupted, corrupted_features))
+        )
+        s, s_c = (affine(f(affine(nn.functional.dropout(t.flatten(-2), dropout), W, b)), U) for t in (x, x_c))
+        return max_margin_loss(s.squeeze(-1), s_c.squeeze(-1), margin, reduction)
+    words = [rows(i) for i in indices.values()]
+    count = len(words[0]) if reduction == "mean" else None if reduction == "none" else 1
+    try:
+        J, *_ = _WindowMargin.call(words, L, C, *autocast(W, b, U), unit, margin, dropout, count, sparse)
+    except IndexError:
+        for name, given in indices.items():
+            T, of = (L, "rows of L") if name in ("windows", "corrupted") else (C, "rows of C")
+            check_indices(name, given, len(T), of)
+        raise
     if reduction == "none":
         return J.reshape(windows.shape[:-1])
-    J = J / words.shape[1] if reduction == "mean" else J
     return J if torch.is_autocast_enabled(L.device.type) else J.to(L.dtype)
 
 
+def _check_windows(indices: dict[str, Tensor], L: Tensor, W: Tensor, C: Tensor | None) -> None:
+    """Indices of one shape, (..., k), with W's columns for k words."""
+    for name, given in indices.items():
+        check_indices(name, given)
+        if given.shape != indices["windows"].shape:
+            raise ValueError(
+                f"{name} must have the shape of windows, {tuple(indices['windows'].shape)}, got {tuple(given.shape)}"
+            )
+    shape, d = indices["windows"].shape, L.shape[1] + (0 if C is None else C.shape[1])
+    if not shape or shape[-1] * d != W.shape[1]:
+        raise ValueError(
+            f"W must have {shape[-1:].numel()} x {d} columns, a vector for every word of a window, got {W.shape[1]}"
+        )
+
+
 class _WindowMargin(Function):
-    """delta_s is -1 for the true window and +1 for the corrupt one; from there on it is 1.6, over both as one batch."""
+    """X holds the vectors of the true windows' words, one below the other, and then those of the corrupt ones between
+    the first and the last column that differ."""
 
     @staticmethod
     def forward(
-        words: Tensor, L: Tensor, W: Tensor, b: Tensor, U: Tensor, unit: Unit, margin: float, total: bool, sparse: bool
-    ) -> tuple[Tensor, ...]:
-        B = words.shape[1]
-        x = L.index_select(0, words.reshape(-1)).view(2 * B, W.shape[1]).to(W.dtype)
-        a = unit.f(torch.addmm(b, x, W.mT))
-        s, s_c = autocast(*(a @ U.mT).view(2, B), to=torch.float32)
-        z = margin - (s - s_c)
-        pairs = (z >= 0).nonzero().squeeze(1)
+        words: list[Tensor],
+        L: Tensor,
+        C: Tensor | None,
+        W: Tensor,
+        b: Tensor,
+        U: Tensor,
+        unit: Unit,
+        margin: float,
+        dropout: float,
+        count: int | None,
+        sparse: bool,
+    ) -> tuple[Any, ...]:
+        windows, corrupted, *features = words
+        B, k = windows.shape
+        differ = windows != corrupted if not features else (windows != corrupted) | (features[0] != features[1])
+        columns = [i for i, differs in enumerate(differ.any(0).tolist()) if differs] or [0, -1]
+        changed = slice(columns[0], columns[-1] + 1)
+        read = [
+            torch.cat([true.reshape(-1), other[:, changed].reshape(-1)]).long()
+            for true, other in zip(words[::2], words[1::2], strict=True)
+        ]
+        X = _look_up(read, L, C).to(W.dtype)
+        keep = torch.empty_like(X).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
+        X = X if keep is None else X.mul_(keep)
+        x, e, V = _split(X, B, W, changed)
+        e -= x[:, V]
+        z = W.new_empty(2, B, len(W))
+        torch.addmm(b, x, W.mT, out=z[0])
+        torch.addmm(z[0], e, W[:, V].mT, out=z[1])
+        a = unit.f(z)
+        s, s_c = autocast(*(a.view(2 * B, len(W)) @ U[0]).view(2, B), to=torch.float32)
+        J = margin - (s - s_c)
+        pairs = (J >= 0).nonzero().squeeze(1)
         if len(pairs) < B:  # what has its margin is let go
-            both = torch.cat([pairs, pairs + B])
-            x, a, words = x[both], a[both], words[:, pairs]
-        J = z.clamp(min=0)
-        J = J.sum(dtype=torch.promote_types(J.dtype, torch.float32)) if total else J
-        return J, pairs, words.view_as(words), x, a  # a view of the words: no input may be an output
+            place = torch.arange(len(X), device=X.device)
+            kept = torch.cat([part.view(B, -1)[pairs].view(-1) for part in (place[: B * k], place[B * k :])])
+            X, *read = (t.index_select(0, kept) for t in (X, *read))
+            keep = keep if keep is None else keep.index_select(0, kept)
+            a = a.index_select(1, pairs)
+        J = J.clamp_(min=0)
+        if count is not None:
+            J = J.sum(dtype=torch.promote_types(J.dtype, torch.float32)) / count
+        return J, pairs, keep, X, a, changed, *read
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, outputs: Any) -> None:
-        _, L, W, b, U, ctx.unit, _, ctx.total, ctx.sparse = inputs
-        ctx.mark_non_differentiable(*outputs[1:])
+        _, L, C, W, b, U, ctx.unit, _, _, ctx.count, ctx.sparse = inputs
+        _, pairs, keep, X, a, ctx.changed, *read = outputs
+        made = [t for t in (pairs, X, a, *read, keep) if t is not None]
+        ctx.mark_non_differentiable(*made)
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(L, W, b, U, *outputs[1:])
+        ctx.save_for_backward(L, C, W, b, U, pairs, keep, X, a, *read)
 
     @staticmethod
     def backward(ctx: Any, error: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
         if error is None:
-            return (None,) * 9
-        L, W, b, U, pairs, words, x, a = ctx.saved_tensors
-        last = is_last(L, W, b, U, error)
-        if not last:  # somebody differentiates on: what was kept is no function of L, W and b for autograd
-            x = embedding(words, L).reshape(-1, W.shape[1]).to(W.dtype)
-            a = ctx.unit.f(affine(x, W, b))
-        c = error.expand(len(pairs)) if ctx.total else error[pairs]
-        delta_s = torch.cat([-c, c]).to(a.dtype)
-        delta = ctx.unit.f_prime_of_a(a) * delta_s[:, None] * U
-        _, L_, W_, b_, U_, *rest = ctx.needs_input_grad
-        dL = None
-        if L_:
-            dx = (delta @ W).view(-1, L.shape[1]).to(L.dtype)
-            dL = _rows_of(L, words.reshape(-1), dx, ctx.sparse and last)
-        return (
-            None,
-            dL,
-            delta.mT @ x if W_ else None,
-            delta.sum(0) if b_ else None,
-            delta_s[None] @ a if U_ else None,
-            *(None for _ in rest),
-        )
+            return (None,) * 11
+        L, C, W, b, U, pairs, keep, X, a, *read = ctx.saved_tensors
+        P, last = len(pairs), is_last(L, W, b, U, error)
+        x, e, V = _split(X, P, W, ctx.changed)
+        if not last:  # somebody differentiates on: what was kept is no function of L, C, W and b for autograd
+            X = _look_up(read, L, C).to(W.dtype)
+            x, e, V = _split(X if keep is None else X * keep, P, W, ctx.changed)
+            e = e - x[:, V]
+            z = affine(x, W, b)
+            a = ctx.unit.f(torch.stack([z, z + e @ W[:, V].mT]))
+        c = (error[pairs] if ctx.count is None else error.reshape(1) / ctx.count).to(a.dtype)
+        delta = ctx.unit.f_prime_of_a(a) * (c[:, None] * U)  # of the true windows with the other sign
+        delta_c, both = delta[1], delta[1] - delta[0]
+        _, L_, C_, W_, b_, U_, *rest = ctx.needs_input_grad
+        dL = dC = dW = None
+        if L_ or C_:
+            if last:  # the two products side by side in memory from the start
+                dX = torch.empty_like(X)
+                dx, de, _ = _split(dX, P, W, ctx.changed)
+                torch.mm(both, W, out=dx)
+                torch.mm(delta_c, W[:, V], out=de)
+            else:
+                dX = torch.cat([t.view(-1, X.shape[1]) for t in (both @ W, delta_c @ W[:, V])])
+                dx, de, _ = _split(dX, P, W, ctx.changed)
+            dx[:, V] -= de
+            dX = (dX if keep is None else dX * keep).to(L.dtype)
+            dL = gradient_of_rows(dX[:, : L.shape[1]], read[0], L.shape, ctx.sparse and last) if L_ else None
+            dC = gradient_of_rows(dX[:, L.shape[1] :], read[1], C.shape) if C_ else None
+        if W_:
+            dW = both.mT @ x
+            dW[:, V].addmm_(delta_c.mT, e)
+        dU = c.expand(P)[None] @ (a[1] - a[0]) if U_ else None
+        return None, dL, dC, dW, both.sum(0) if b_ else None, dU, *(None for _ in rest)
 
 
-def _rows_of(L: Tensor, words: Tensor, dx: Tensor, sparse: bool) -> Tensor:
-    """The gradient of L that has the rows dx at these words, those of the same word summed."""
-    if sparse:
-        return torch.sparse_coo_tensor(words[None], dx, L.shape, check_invariants=False)
-    return torch.zeros_like(L).index_add(0, words, dx)
+def _look_up(read: list[Tensor], L: Tensor, C: Tensor | None) -> Tensor:
+    """[L_w, C_c] of every word w and its feature c."""
+    X = L.index_select(0, read[0])
+    return X if C is None else torch.cat([X, C.index_select(0, read[1])], 1)
+
+
+def _split(X: Tensor, B: int, W: Tensor, changed: slice) -> tuple[Tensor, Tensor, slice]:
+    """x, (B, n), and what follows it, (B, v); and the v columns of x where the corrupt windows differ."""
+    d = X.shape[1]
+    V = slice(changed.start * d, changed.stop * d)
+    n = W.shape[1]
+    return X[: B * n // d].view(B, n), X[B * n // d :].view(B, V.stop - V.start), V
