@@ -91,12 +91,10 @@ def train(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Functions, AdaGrad and language models against torch's own; arguments go to scripts/benchmark.py."""
+    """Functions, AdaGrad, window network and language models against plain torch; arguments go to each of them."""
     install(session)
-    session.run("python", "scripts/benchmark.py", *session.posargs)
-    device = ["--device", "cuda"] if "cuda" in session.posargs else []
-    session.run("python", "scripts/benchmark_adagrad.py", *device)
-    session.run("python", "scripts/benchmark_language_model.py", *device)
+    for what in ("functions", "adagrad", "train", "language-models"):
+        session.run("python", "scripts/benchmark.py", what, *session.posargs)
 
 
 @nox.session

@@ -153,7 +153,7 @@ class AdaGrad(Optimizer):
         updates = Updates(thetas, gs, [state["sum"] for state in states])
         lr = group["lr"].reshape(()) if isinstance(group["lr"], Tensor) else group["lr"]
         V = max([len(theta) for theta, g in zip(thetas, gs, strict=True) if g.is_sparse], default=0)
-        if V > len(self._places):
+        if len(self._places) < V:
             self._places = torch.empty(V, dtype=torch.int32, device="cpu")
         for at, here in _by_count(group, states, updates):
             rate = lr / (1 + (at - 1) * group["lr_decay"]) if group["lr_decay"] else lr

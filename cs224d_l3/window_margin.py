@@ -88,8 +88,8 @@ def window_margin_loss(
     _check_windows(indices, L, W, C)
     if is_transformed():
         x, x_c = (
-            torch.cat([embedding(i, T, sparse) for i, T in zip(each, (L, C), strict=False) if T is not None], -1)
-            for each in ((windows, features), (corrupted, corrupted_features))
+            torch.cat([embedding(w, L, sparse), *([] if C is None else [embedding(c, C)])], -1)  # type: ignore[arg-type]
+            for w, c in ((windows, features), (corrupted, corrupted_features))
         )
         s, s_c = (affine(f(affine(nn.functional.dropout(t.flatten(-2), dropout), W, b)), U) for t in (x, x_c))
         return max_margin_loss(s.squeeze(-1), s_c.squeeze(-1), margin, reduction)
@@ -99,8 +99,8 @@ def window_margin_loss(
         J, *_ = _WindowMargin.call(words, L, C, *autocast(W, b, U), unit, margin, dropout, count, sparse)
     except IndexError:
         for name, given in indices.items():
-            T, of = (L, "rows of L") if name in ("windows", "corrupted") else (C, "rows of C")
-            check_indices(name, given, len(T), of)
+            of = "C" if C is not None and name.endswith("features") else "L"
+            check_indices(name, given, len(C if of == "C" else L), f"rows of {of}")  # type: ignore[arg-type]
         raise
     if reduction == "none":
         return J.reshape(windows.shape[:-1])
@@ -202,12 +202,12 @@ class _WindowMargin(Function):
         if L_ or C_:
             if last:  # the two products side by side in memory from the start
                 dX = torch.empty_like(X)
-                dx, de, _ = _split(dX, P, W, ctx.changed)
+                dx, de, V = _split(dX, P, W, ctx.changed)
                 torch.mm(both, W, out=dx)
                 torch.mm(delta_c, W[:, V], out=de)
             else:
                 dX = torch.cat([t.view(-1, X.shape[1]) for t in (both @ W, delta_c @ W[:, V])])
-                dx, de, _ = _split(dX, P, W, ctx.changed)
+                dx, de, V = _split(dX, P, W, ctx.changed)
             dx[:, V] -= de
             dX = (dX if keep is None else dX * keep).to(L.dtype)
             dL = gradient_of_rows(dX[:, : L.shape[1]], read[0], L.shape, ctx.sparse and last) if L_ else None

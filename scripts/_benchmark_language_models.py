@@ -1,17 +1,10 @@
 """The language models' whole training step against the same models in plain torch: time, words a second, memory.
 
-python scripts/benchmark_language_model.py                ten minutes on two cores
-python scripts/benchmark_language_model.py --device cuda
-
 Plain torch is nn.Embedding, nn.Linear, nn.RNN, cross_entropy and torch.optim.Adagrad, as they come; and once more
-with sparse word vectors and the fused kernel for the rest. All run in turn in one process, ten steps of each in a row,
-as in training: a step finds the memory as its own kind has left it. Memory is the peak within
-a step, gradients included, beyond the parameters and the optimizer's sums, which are the same for all.
+with sparse word vectors and the fused kernel for the rest. Memory is the peak within a step, gradients included,
+beyond the parameters and the optimizer's sums, which are the same for all.
 """
 
-import json
-import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +13,7 @@ import torch
 import torch.nn.functional as F
 import tyro
 from _tables import table
-from benchmark import Step, medians, peak_bytes
+from _timing import IN_A_ROW, Step, begin, in_a_row, medians, peak_bytes, write
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -28,7 +21,6 @@ from cs224d_l3 import AdaGrad, RecurrentLanguageModel, WindowLanguageModel
 
 V, D, SIZE, M = 10_000, 100, 5, 200
 WINDOW_BATCHES = (64, 256, 1024, 4096)
-IN_A_ROW = 10
 RECURRENT_BATCHES = ((20, 10), (32, 20), (64, 35))
 
 
@@ -76,14 +68,6 @@ def optimizers_of(model: Any, tuned: bool) -> list[torch.optim.Optimizer]:
     return [torch.optim.Adagrad(model.L.parameters(), lr=0.05), torch.optim.Adagrad(dense, lr=0.05, fused=True)]
 
 
-def in_a_row(run: Step) -> Step:
-    def burst() -> None:
-        for _ in range(IN_A_ROW):
-            run()
-
-    return burst
-
-
 def window_steps(B: int) -> list[Step]:
     words, target = torch.randint(V, (B, SIZE)), torch.randint(V, (B,))
     ours = WindowLanguageModel(V, D, SIZE, M, sparse=True)
@@ -104,7 +88,7 @@ def recurrent_steps(B: int, T: int) -> list[Step]:
     return steps
 
 
-def main(
+def language_models(
     device: Literal["cpu", "cuda"] = "cpu",
     threads: int = torch.get_num_threads(),
     seconds: float = 10.0,
@@ -118,12 +102,7 @@ def main(
         seconds: for each row.
         json_file: a file that keeps the measurements.
     """
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own messages
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("device cuda: torch finds no GPU here")
-    torch.manual_seed(0)
-    torch.set_num_threads(threads)
-    warnings.simplefilter("ignore")
+    where = begin(device, threads)
     cases: list[tuple[str, str, int, Callable[[], list[Step]]]] = [
         ("window", f"{B:,}", B, lambda B=B: window_steps(B))  # type: ignore[misc]
         for B in WINDOW_BATCHES
@@ -150,8 +129,7 @@ def main(
                 "ours, MB": peak[0] / 1e6,
             }
         )
-    where = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {threads} threads"
-    print(f"torch {torch.__version__}, {where}, float32, V = {V:,}, d = {D}, {M} tanh\n")
+    print(f"{where}, V = {V:,}, d = {D}, {M} tanh\n")
     columns = list(rows[0])[1:]
     forms = ["{}", "{:,.0f}", *["{:.2f}"] * 4, "{:.0f}"]
     table(
@@ -159,9 +137,4 @@ def main(
         columns,
         [[str(row["model"]), *(form.format(row[c]) for form, c in zip(forms, columns, strict=True))] for row in rows],
     )
-    if json_file is not None:
-        json_file.write_text(json.dumps({"torch": torch.__version__, "device": where, "rows": rows}, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    tyro.cli(main)
+    write(json_file, where, rows)

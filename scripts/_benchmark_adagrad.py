@@ -1,16 +1,10 @@
 """AdaGrad's step against torch.optim.Adagrad's: time beside the limit of the memory, and the memory it takes.
 
-python scripts/benchmark_adagrad.py                half a minute on one thread
-python scripts/benchmark_adagrad.py --device cuda
-
-The optimizers run in turn in one process; the ratios are what a row is about. The limit is the time that copying as
-many bytes takes: a step reads parameter, gradient and accumulator, and writes the first and the last.
+The limit is the time that copying as many bytes takes: a step reads parameter, gradient and accumulator, and writes
+the first and the last.
 """
 
-import json
 import math
-import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +12,7 @@ from typing import Annotated, Any, Literal
 import torch
 import tyro
 from _tables import table
-from benchmark import Step, medians, peak_bytes
+from _timing import Step, begin, medians, peak_bytes, write
 from torch import nn
 from tqdm import tqdm
 
@@ -54,7 +48,7 @@ def steps(make: Callable[[], list[nn.Parameter]], torchs: list[dict[str, Any]]) 
     return [optimizer.step for optimizer in optimizers]
 
 
-def main(
+def adagrad(
     device: Literal["cpu", "cuda"] = "cpu",
     threads: int = 1,
     seconds: float = 2.0,
@@ -68,13 +62,7 @@ def main(
         seconds: for each row.
         json_file: a file that keeps the measurements.
     """
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own messages
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("device cuda: torch finds no GPU here")
-    torch.manual_seed(0)
-    torch.set_num_threads(threads)
-    warnings.simplefilter("ignore")
-
+    where = begin(device, threads)
     rows: list[tuple[str, str, list[float]]] = []
     for count, size in tqdm(DENSE, unit="row", leave=False):
         with torch.device(device):
@@ -93,8 +81,7 @@ def main(
         found = [1e6 * t[0], math.nan, 1e6 * t[1], math.nan, t[0] / t[1], t[2] / t[0], extra]
         rows.append(("row-sparse", f"{touched:,} of {V:,} x {d}", found))
 
-    where = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {threads} threads"
-    print(f"torch {torch.__version__}, {where}, float32, one step()\n")
+    print(f"{where}, one step()\n")
     forms = [*["{:,.0f}"] * 3, *["{:.2f}"] * 3, "{:.2%}"]
     names = ["ours, us", "fused, us", "default, us", "ours/fused", "ours/default", "limit/ours", "extra memory"]
     lines = []
@@ -102,13 +89,8 @@ def main(
         cells = ["" if math.isnan(v) else form.format(v) for form, v in zip(forms, found, strict=True)]
         lines.append([kind, shape, *cells])
     table("gradients", ["size", *names], lines)
-    if json_file is not None:
-        kept = [
-            {"kind": kind, "size": shape} | {n: None if math.isnan(v) else v for n, v in zip(names, found, strict=True)}
-            for kind, shape, found in rows
-        ]
-        json_file.write_text(json.dumps({"torch": torch.__version__, "device": where, "rows": kept}, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    tyro.cli(main)
+    kept = [
+        {"kind": kind, "size": shape} | {n: None if math.isnan(v) else v for n, v in zip(names, found, strict=True)}
+        for kind, shape, found in rows
+    ]
+    write(json_file, where, kept)
