@@ -4,13 +4,16 @@
 
 as :mod:`.feed_forward` and :mod:`.max_margin` have it, piece by piece. Taken together, much of it need not be done:
 
-- A corrupt window is the true one with some of its words replaced, most often the one in its centre. With e the
-  difference between the two vectors, and V the columns of W that meet it, W x_c + b = (Wx + b) + V e.
-- A pair that has its margin has the gradient 0 (1.4). It is left out of everything that comes after the hinge.
-- U^T and f' o turn both windows' errors at once into delta and delta_c, and from there on 1.6 holds with
+- A corrupt window is the true one with some of its words replaced, most often the one in its centre. The words that
+  stay, x_s with the columns W_s of W, are looked up and multiplied once for both; those that vary, x_v with W_v, once
+  for each:
 
-      dJ/dW = (delta + delta_c) x^T, and delta_c e^T more in the columns V,    dJ/db = delta + delta_c,
-      dJ/dx = W^T (delta + delta_c),    dJ/de = V^T delta_c.
+      z = b + W_s x_s + W_v x_v.
+
+- A pair that has its margin has the gradient 0 (1.4). It is left out of everything that comes after the hinge.
+- The errors delta of the true and delta_c of the corrupt window are those of 1.6, and what stays receives their sum:
+
+      dJ/dW_s = (delta + delta_c) x_s^T,    dJ/dx_s = W_s^T (delta + delta_c),    dJ/db = delta + delta_c.
 """
 
 from collections.abc import Callable
@@ -123,8 +126,8 @@ def _check_windows(indices: dict[str, Tensor], L: Tensor, W: Tensor, C: Tensor |
 
 
 class _WindowMargin(Function):
-    """X holds the vectors of the true windows' words, one below the other, and then those of the corrupt ones between
-    the first and the last column that differ."""
+    """X holds the vectors of the words that stay, one below the other; then those that vary, of the true windows and
+    of the corrupt ones: all between the first and the last column that differ."""
 
     @staticmethod
     def forward(
@@ -141,41 +144,42 @@ class _WindowMargin(Function):
         sparse: bool,
     ) -> tuple[Any, ...]:
         windows, corrupted, *features = words
-        B, k = windows.shape
+        B = len(windows)
         differ = windows != corrupted if not features else (windows != corrupted) | (features[0] != features[1])
         columns = [i for i, differs in enumerate(differ.any(0).tolist()) if differs] or [0, -1]
-        changed = slice(columns[0], columns[-1] + 1)
+        varied = slice(columns[0], columns[-1] + 1)
         read = [
-            torch.cat([true.reshape(-1), other[:, changed].reshape(-1)]).long()
+            torch.cat([*(t.reshape(-1) for t in (_others(true, varied), true[:, varied], other[:, varied]))]).long()
             for true, other in zip(words[::2], words[1::2], strict=True)
         ]
         X = _look_up(read, L, C).to(W.dtype)
         keep = torch.empty_like(X).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
         X = X if keep is None else X.mul_(keep)
-        x, e, V = _split(X, B, W, changed)
-        e -= x[:, V]
+        (x_s, x_v), (W_s, W_v) = _split(X, B, W, varied)
         z = W.new_empty(2, B, len(W))
-        torch.addmm(b, x, W.mT, out=z[0])
-        torch.addmm(z[0], e, W[:, V].mT, out=z[1])
+        torch.addmm(b, x_s, W_s.mT, out=z[0])
+        z[1] = z[0]
+        z.view(2 * B, len(W)).addmm_(x_v, W_v.mT)
         a = unit.f(z)
-        s, s_c = autocast(*(a.view(2 * B, len(W)) @ U[0]).view(2, B), to=torch.float32)
+        s, s_c = autocast(*a @ U[0], to=torch.float32)
         J = margin - (s - s_c)
         pairs = (J >= 0).nonzero().squeeze(1)
         if len(pairs) < B:  # what has its margin is let go
-            place = torch.arange(len(X), device=X.device)
-            kept = torch.cat([part.view(B, -1)[pairs].view(-1) for part in (place[: B * k], place[B * k :])])
+            w = varied.stop - varied.start
+            place = torch.arange(len(X), device=X.device).split([len(X) - 2 * B * w, B * w, B * w])
+            kept = torch.cat([part.view(B, -1)[pairs].view(-1) for part in place if len(part)])
             X, *read = (t.index_select(0, kept) for t in (X, *read))
             keep = keep if keep is None else keep.index_select(0, kept)
             a = a.index_select(1, pairs)
         J = J.clamp_(min=0)
         if count is not None:
             J = J.sum(dtype=torch.promote_types(J.dtype, torch.float32)) / count
-        return J, pairs, keep, X, a, changed, *read
+        return J, pairs, keep, X, a, varied, *read
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, outputs: Any) -> None:
         _, L, C, W, b, U, ctx.unit, _, _, ctx.count, ctx.sparse = inputs
-        _, pairs, keep, X, a, ctx.changed, *read = outputs
+        _, pairs, keep, X, a, ctx.varied, *read = outputs
         made = [t for t in (pairs, X, a, *read, keep) if t is not None]
         ctx.mark_non_differentiable(*made)
         ctx.set_materialize_grads(False)
@@ -187,35 +191,33 @@ class _WindowMargin(Function):
             return (None,) * 11
         L, C, W, b, U, pairs, keep, X, a, *read = ctx.saved_tensors
         P, last = len(pairs), is_last(L, W, b, U, error)
-        x, e, V = _split(X, P, W, ctx.changed)
         if not last:  # somebody differentiates on: what was kept is no function of L, C, W and b for autograd
             X = _look_up(read, L, C).to(W.dtype)
-            x, e, V = _split(X if keep is None else X * keep, P, W, ctx.changed)
-            e = e - x[:, V]
-            z = affine(x, W, b)
-            a = ctx.unit.f(torch.stack([z, z + e @ W[:, V].mT]))
+            X = X if keep is None else X * keep
+        (x_s, x_v), (W_s, W_v) = _split(X, P, W, ctx.varied)
+        if not last:
+            a = ctx.unit.f(affine(x_s, W_s, b) + (x_v @ W_v.mT).view(2, P, len(W)))
         c = (error[pairs] if ctx.count is None else error.reshape(1) / ctx.count).to(a.dtype)
-        delta = ctx.unit.f_prime_of_a(a) * (c[:, None] * U)  # of the true windows with the other sign
-        delta_c, both = delta[1], delta[1] - delta[0]
+        delta_s = c[:, None] * c.new_tensor([-1, 1])[:, None, None]  # of the true window's score, and of the corrupt's
+        delta = ctx.unit.f_prime_of_a(a) * (delta_s * U)
+        both, delta = delta[0] + delta[1], delta.view(2 * P, len(W))
         _, L_, C_, W_, b_, U_, *rest = ctx.needs_input_grad
         dL = dC = dW = None
         if L_ or C_:
             if last:  # the two products side by side in memory from the start
                 dX = torch.empty_like(X)
-                dx, de, V = _split(dX, P, W, ctx.changed)
-                torch.mm(both, W, out=dx)
-                torch.mm(delta_c, W[:, V], out=de)
+                (dx_s, dx_v), _ = _split(dX, P, W, ctx.varied)
+                torch.mm(both, W_s, out=dx_s)
+                torch.mm(delta, W_v, out=dx_v)
             else:
-                dX = torch.cat([t.view(-1, X.shape[1]) for t in (both @ W, delta_c @ W[:, V])])
-                dx, de, V = _split(dX, P, W, ctx.changed)
-            dx[:, V] -= de
+                dX = torch.cat([dx.view(-1, X.shape[1]) for dx in (both @ W_s, delta @ W_v)])
             dX = (dX if keep is None else dX * keep).to(L.dtype)
             dL = gradient_of_rows(dX[:, : L.shape[1]], read[0], L.shape, ctx.sparse and last) if L_ else None
             dC = gradient_of_rows(dX[:, L.shape[1] :], read[1], C.shape) if C_ else None
         if W_:
-            dW = both.mT @ x
-            dW[:, V].addmm_(delta_c.mT, e)
-        dU = c.expand(P)[None] @ (a[1] - a[0]) if U_ else None
+            dW_s, start = both.mT @ x_s, ctx.varied.start * X.shape[1]
+            dW = torch.cat([dW_s[:, :start], delta.mT @ x_v, dW_s[:, start:]], 1)
+        dU = delta_s.expand(2, P, 1).reshape(1, 2 * P) @ a.view(2 * P, len(W)) if U_ else None
         return None, dL, dC, dW, both.sum(0) if b_ else None, dU, *(None for _ in rest)
 
 
@@ -225,9 +227,14 @@ def _look_up(read: list[Tensor], L: Tensor, C: Tensor | None) -> Tensor:
     return X if C is None else torch.cat([X, C.index_select(0, read[1])], 1)
 
 
-def _split(X: Tensor, B: int, W: Tensor, changed: slice) -> tuple[Tensor, Tensor, slice]:
-    """x, (B, n), and what follows it, (B, v); and the v columns of x where the corrupt windows differ."""
-    d = X.shape[1]
-    V = slice(changed.start * d, changed.stop * d)
-    n = W.shape[1]
-    return X[: B * n // d].view(B, n), X[B * n // d :].view(B, V.stop - V.start), V
+def _others(t: Tensor, columns: slice) -> Tensor:
+    """All columns but these."""
+    return torch.cat([t[:, : columns.start], t[:, columns.stop :]], 1)
+
+
+def _split(X: Tensor, B: int, W: Tensor, varied: slice) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """x_s (B, n - v), and x_v (2 B, v), the true windows' above the corrupt ones'; and W's columns for each."""
+    d, w = X.shape[1], varied.stop - varied.start
+    columns = slice(varied.start * d, varied.stop * d)
+    x_s, x_v = X.split([len(X) - 2 * B * w, 2 * B * w])
+    return (x_s.view(B, W.shape[1] - w * d), x_v.view(2 * B, w * d)), (_others(W, columns), W[:, columns])

@@ -1,5 +1,6 @@
 """The max-margin step in one Function, against the network and the hinge that it is made of."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from cs224d_l3 import (
     UNITS,
     AdaGrad,
     WindowScorer,
+    check_gradients,
     corrupt,
     embedding,
     max_margin_loss,
@@ -58,18 +60,86 @@ def fused(true: Tensor, other: Tensor, f: Callable[..., Tensor] = tanh, *args: A
     sizes,
     sizes,
     unit_names,
+    st.booleans(),
     seeds,
 )
 def test_it_is_the_composition(
-    reduction: str, margin: float, batch: tuple[int, ...], d: int, k: int, m: int, unit: str, seed: int
+    reduction: str,
+    margin: float,
+    batch: tuple[int, ...],
+    d: int,
+    k: int,
+    m: int,
+    unit: str,
+    features: bool,
+    seed: int,
 ) -> None:
-    """Value, gradients and the gradients of those; with every pair violated, with some, with none."""
-    theta = thetas(d, k, m, seed % 1000)
-    pairs = words(*batch, k, seed=seed)
-    ours, parts = (make(*pairs, UNITS[unit].f, margin, reduction) for make in (fused, composed))
+    """Value, gradients and the gradients of those; with every pair violated, with some, with none; with windows that
+    differ in every word, in some, in none."""
+    generator = torch.Generator().manual_seed(seed)
+    c = 2 if features else 0
+    L, *_ = thetas(d, k, m, seed % 1000)
+    _, W, b, U = thetas(d + c, k, m, seed % 1000)
+    C = normal(3, c, seed=seed % 1000 + 7)
+    pairs, kinds = words(*batch, k, seed=seed), torch.randint(3, (2, *batch, k), generator=generator)
+    same = torch.rand(k, generator=generator) < 0.5
+    pairs[1][..., same], kinds[1][..., same] = pairs[0][..., same], kinds[0][..., same]
+    f = UNITS[unit].f
+
+    def ours(L: Tensor, W: Tensor, b: Tensor, U: Tensor, *rest: Tensor) -> Tensor:
+        more = {"features": kinds[0], "corrupted_features": kinds[1], "C": rest[0]} if rest else {}
+        return window_margin_loss(*pairs, L, W, b, U, f, margin, reduction, **more)
+
+    def parts(L: Tensor, W: Tensor, b: Tensor, U: Tensor, *rest: Tensor) -> Tensor:
+        x = [embedding(w, L) for w in pairs]
+        if rest:
+            x = [torch.cat([t, embedding(i, rest[0])], -1) for t, i in zip(x, kinds, strict=True)]
+        return max_margin_loss(*(score(t.flatten(-2), W, b, U, f) for t in x), margin, reduction)
+
+    theta = [L, W, b, U, *([C] if features else [])]
     torch.testing.assert_close(ours(*theta), parts(*theta))
-    for a, b in zip(gradients(ours, *theta, order=2), gradients(parts, *theta, order=2), strict=True):
-        torch.testing.assert_close(a, b)
+    for mine, right in zip(gradients(ours, *theta, order=2), gradients(parts, *theta, order=2), strict=True):
+        torch.testing.assert_close(mine, right)
+
+
+def test_dropout_is_the_same_where_the_words_are() -> None:
+    """Vectors of ones and a network that adds them up: s - s_c is that of the word that differs."""
+    theta = [torch.ones(V, D), torch.full((1, K * D), 0.01), torch.zeros(1), torch.full((1, 1), 100.0)]
+    true = torch.randint(V, (4000, K))
+    J = window_margin_loss(true, corrupt(true, V), *theta, UNITS["hardtanh"].f, 100.0, "none", dropout=0.2)
+    counts = torch.bincount(((J - 100) * 0.8).round().long() + D) / 4000  # dropped in the one less than in the other
+    expected = [0.8**D * 0.2**D, 1 - 2 * sum(_binomial(i, j) for i in range(D + 1) for j in range(i))]
+    assert counts[0] == pytest.approx(expected[0], abs=0.01)
+    assert counts[D] == pytest.approx(expected[1], abs=0.04)
+
+
+def _binomial(*drawn: int) -> float:
+    return math.prod(math.comb(D, i) * 0.8**i * 0.2 ** (D - i) for i in drawn)
+
+
+@pytest.mark.parametrize("margin", [0.2, 100.0])
+def test_gradients_with_dropout_are_those_of_what_is_left(margin: float) -> None:
+    true, other = words(B, K)
+    other[:, 0], other[:, 3:] = true[:, 0], true[:, 3:]
+    kinds, C = torch.randint(3, (2, B, K)), normal(3, 2)
+    L, *_ = thetas()
+    theta = [L, *thetas(D + 2)[1:], C]
+
+    def J(L: Tensor, W: Tensor, b: Tensor, U: Tensor, C: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        more = {"features": kinds[0], "corrupted_features": kinds[1], "C": C, "dropout": 0.4}
+        return window_margin_loss(true, other, L, W, b, U, tanh, margin, **more)
+
+    check_gradients(J, theta)
+    first = [normal(*t.shape, seed=i).detach() for i, t in enumerate(theta)]
+
+    def along(*theta: Tensor) -> Tensor:
+        with torch.enable_grad():
+            leaves = [t if t.requires_grad else t.clone().requires_grad_() for t in theta]
+            found = torch.autograd.grad(J(*leaves), leaves, create_graph=True)
+        return sum((g * v).sum() for g, v in zip(found, first, strict=True))  # type: ignore[return-value]
+
+    check_gradients(along, theta)
 
 
 @pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (3,), (0, 3)])
@@ -148,13 +218,13 @@ def test_it_is_what_the_scorer_trains_with() -> None:
         torch.testing.assert_close(a, b)
 
 
-def test_with_features_or_dropout_the_scorer_takes_the_composition() -> None:
+def test_the_scorer_has_features_and_dropout_and_any_unit() -> None:
     torch.manual_seed(0)
     true = torch.randint(V, (7, K))
     other, features = corrupt(true, V), torch.randint(2, (2, 7, K))
-    model = WindowScorer(V, D, K, M, num_features=2)
+    model = WindowScorer(V, D, K, M, num_features=2).double()
     right = max_margin_loss(model(true, features[0]), model(other, features[1]), 2.0, "sum")
-    assert model.loss(true, other, features[0], features[1], 2.0, "sum") == right
+    torch.testing.assert_close(model.loss(true, other, features[0], features[1], 2.0, "sum"), right)
     dropping = WindowScorer(V, D, K, M, dropout=0.5)
     assert dropping.loss(true, other) != dropping.loss(true, other)
     dropping.eval()
@@ -177,3 +247,13 @@ def test_bad_input_is_named() -> None:
         window_margin_loss(true, other, L, W, b, U, margin=-1)
     with pytest.raises(ValueError, match="f must be one of the units"):
         window_margin_loss(true, other, L, W, b, U, torch.tanh)
+    with pytest.raises(ValueError, match="C must be given where features are, got None"):
+        window_margin_loss(true, other, L, W, b, U, features=true)
+    C = torch.ones(2, 1, dtype=torch.float64)
+    with pytest.raises(TypeError, match=r"features must be a torch.Tensor of indices, got NoneType"):
+        window_margin_loss(true, other, L, W, b, U, C=C)
+    W = torch.ones(M, K * (D + 1), dtype=torch.float64)
+    with pytest.raises(IndexError, match="corrupted_features must lie in 0 to 1, the rows of C, got 2"):
+        window_margin_loss(true, other, L, W, b, U, C=C, features=0 * true, corrupted_features=0 * true + 2)
+    with pytest.raises(ValueError, match="dropout must be a finite number at least 0 and below 1, got 1"):
+        window_margin_loss(true, other, L, W, b, U, dropout=1)
