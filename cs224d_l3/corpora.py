@@ -30,7 +30,13 @@ class Sentence(NamedTuple):
 
 
 def read_columns(path: str | PathLike[str]) -> list[Sentence]:
+    """All sentences of :func:`stream_columns`."""
+    return list(stream_columns(path))
+
+
+def stream_columns(path: str | PathLike[str]) -> Iterator[Sentence]:
     """A file with one word a line: the word first, its tag last, blanks between; an empty line ends a sentence.
+    The file is read as the sentences are.
 
     Two columns, or the four of the CoNLL-2003 shared task, or any number, but the same in every line.
     Lines that begin with ``-DOCSTART-`` are skipped. Tags are ``O``, or IOB (``B-PER``, ``I-PER``), or plain
@@ -41,10 +47,9 @@ def read_columns(path: str | PathLike[str]) -> list[Sentence]:
         ValueError: with file and line, a line of another number of columns, a tag of another scheme than
             the tags before it, bytes that are not UTF-8; or a file without a sentence.
     """
-    sentences: list[Sentence] = []
     words: list[str] = []
     tags: list[str] = []
-    columns = 0
+    columns = found = 0
     iob: bool | None = None
     for place, line in _lines(path):
         fields = line.split()
@@ -62,13 +67,12 @@ def read_columns(path: str | PathLike[str]) -> list[Sentence]:
             words.append(fields[0])
             tags.append(tag)
         elif words:
-            sentences.append(Sentence(words, tags))
-            words, tags = [], []
+            yield Sentence(words, tags)
+            words, tags, found = [], [], found + 1
     if words:
-        sentences.append(Sentence(words, tags))
-    if not sentences:
+        yield Sentence(words, tags)
+    elif not found:
         raise ValueError(f"{path}: expected words and tags, one pair a line, got no sentence")
-    return sentences
 
 
 def is_iob_tag(tag: str) -> bool:

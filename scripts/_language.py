@@ -4,24 +4,18 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
+from _arrays import InOrder, Shuffled, around
+from _checkpoints import load_checkpoint, save_checkpoint
 from _text import join
-from _training import load_checkpoint, save_checkpoint
 from torch import Tensor
 
 from cs224d_l3 import UNITS, RecurrentLanguageModel, WindowLanguageModel
 from cs224d_l3.corpora import UNKNOWN, Vocabulary, tokenize
 
 Batch = tuple[Tensor, Tensor]  # words that are read, and the words to be predicted
-
-
-class Batches(Protocol):
-    """An epoch."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[Batch]: ...
 
 
 @dataclass
@@ -57,21 +51,21 @@ class Language:
             return self.model.loss(words, target, reduction), None
         return self.model.loss(words, target, state, reduction)
 
-    def batches(self, text: Tensor, size: int, rows: int, steps: int, generator: torch.Generator) -> Batches:
+    def batches(self, text: Tensor, size: int, rows: int, steps: int, generator: torch.Generator) -> Sequence[Batch]:
         """An epoch: for the window model ``size`` words at a time, in a new order; for the recurrent one the text in
         ``rows`` that are read side by side, ``steps`` words at a time."""
         if isinstance(self.model, WindowLanguageModel):
-            return NgramBatches(_ngrams(text, self.model.size), torch.randperm(len(text), generator=generator), size)
-        return _segments(text, rows, steps)
+            return Ngrams(text, self.model.size, Shuffled(len(text), size, generator))
+        return Segments(text, rows, steps)
 
     @torch.no_grad()
     def perplexity(self, text: Tensor) -> float:
         """exp of the mean J of every word of a text, sentence ends among them, read from its beginning."""
         self.model.eval()
         batches = (
-            NgramBatches(_ngrams(text, self.model.size), torch.arange(len(text)), 2048)
+            Ngrams(text, self.model.size, InOrder(len(text), 2048))
             if isinstance(self.model, WindowLanguageModel)
-            else _segments(text, 1, 512)
+            else Segments(text, 1, 512)
         )
         total, state = 0.0, None
         for batch in batches:
@@ -167,29 +161,34 @@ def nearest(vocabulary: Vocabulary, L: Tensor, i: int, count: int) -> list[tuple
 # ------------------------------------------------------------------------------------------------ batches
 
 
-def _ngrams(text: Tensor, size: int) -> Tensor:
-    """Every word behind the ``size`` words before it, (N, size + 1); a view, which takes no memory."""
-    return torch.cat([text.new_zeros(size), text]).unfold(0, size + 1, 1)
+class Ngrams(Sequence[Batch]):
+    """Every word behind the ``size`` words before it, some at a time."""
 
-
-class NgramBatches:
-    """Rows of n-grams in some order, a few at a time, the last word of each to be predicted."""
-
-    def __init__(self, ngrams: Tensor, order: Tensor, size: int) -> None:
-        self.ngrams, self.parts = ngrams, order.split(size)
+    def __init__(self, text: Tensor, size: int, order: Sequence[Tensor]) -> None:
+        self.text, self.size, self.order = text, size, order
 
     def __len__(self) -> int:
-        return len(self.parts)
+        return len(self.order)
 
-    def __iter__(self) -> Iterator[Batch]:
-        for part in self.parts:
-            rows = self.ngrams[part]
-            yield rows[:, :-1], rows[:, -1]
+    def __getitem__(self, i: int) -> Batch:  # type: ignore[override]
+        rows = around(self.text, self.order[i], self.size, 0)
+        return rows[:, :-1], rows[:, -1]
 
 
-def _segments(text: Tensor, rows: int, steps: int) -> list[Batch]:
+class Segments(Sequence[Batch]):
     """The text in rows that are read side by side, some steps at a time; less than a word a row is left over."""
-    N = len(text) // rows
-    before = torch.cat([text.new_zeros(1), text])
-    words, target = before[: rows * N].view(rows, N), text[: rows * N].view(rows, N)
-    return list(zip(words.split(steps, 1), target.split(steps, 1), strict=True))
+
+    def __init__(self, text: Tensor, rows: int, steps: int) -> None:
+        self.text, self.steps, self.N = text, steps, len(text) // rows
+        self.target = text[: rows * self.N].view(rows, self.N)
+
+    def __len__(self) -> int:
+        return -(-self.N // self.steps)
+
+    def __getitem__(self, i: int) -> Batch:  # type: ignore[override]
+        if not 0 <= i < len(self):
+            raise IndexError(f"batch must lie in 0 to {len(self) - 1}, got {i}")
+        target = self.target[:, i * self.steps : (i + 1) * self.steps].long()
+        first = torch.arange(len(self.target)) * self.N + i * self.steps - 1
+        before = torch.where(first < 0, 0, self.text[first.clamp(min=0)].long())
+        return torch.cat([before[:, None], target[:, :-1]], 1), target

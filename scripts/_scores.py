@@ -1,7 +1,7 @@
 """How well words are tagged: precision, recall and F1, how often an entity wins, and the baseline to beat."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -57,7 +57,7 @@ def best_threshold(s: Tensor, is_entity: Tensor) -> float:
     return float(s[last : last + 2].mean()) if last + 1 < len(s) else float(s[last]) - 1
 
 
-def by_majority(train: Sequence[Sentence]) -> Callable[[Sentence], list[str]]:
+def by_majority(train: Iterable[Sentence]) -> Callable[[Sentence], list[str]]:
     """The baseline: every word gets the tag it had most often in training, O if it is new."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for sentence in train:

@@ -7,36 +7,63 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _training import load_checkpoint, save_checkpoint
+from _arrays import Growing, InOrder
+from _checkpoints import load_checkpoint, save_checkpoint
 from torch import Tensor
 
-from cs224d_l3 import UNITS, WindowClassifier, WindowScorer, sliding_windows
+from cs224d_l3 import UNITS, WindowClassifier, WindowScorer
 from cs224d_l3.corpora import CAPITALISATION, Vocabulary, capitalisation
 
 
 class Windows:
-    """The windows of some sentences, as index tensors on one device.
+    """The windows of some sentences. Their words stand in one row, with pads between the sentences, so that a window is
+    a stride of it: no window is stored, and a text that is too long for memory is read from the disk.
 
     Attributes:
-        words: the words of every window, (N, size).
-        features: how they are capitalised, (N, size).
-        lengths: of the sentences; they add up to N.
+        starts: how many words stand before each sentence, (S,).
     """
 
     def __init__(
         self, sentences: Iterable[Sequence[str]], vocabulary: Vocabulary, size: int, device: torch.device
     ) -> None:
-        words, features = [torch.empty(0, size, dtype=torch.int64)], [torch.empty(0, size, dtype=torch.int64)]
-        self.lengths: list[int] = []
+        self.half, self.count = size // 2, 0
+        words, features, starts = Growing("i"), Growing("b"), Growing("q")
+        pads, none = [vocabulary.pad] * self.half, [CAPITALISATION.index("none")] * self.half
+        words.extend(pads)
+        features.extend(none)
         for sentence in sentences:
-            capitals = torch.tensor([capitalisation(word) for word in sentence], dtype=torch.int64)
-            words.append(sliding_windows(vocabulary.encode(sentence), size, vocabulary.pad))
-            features.append(sliding_windows(capitals, size, CAPITALISATION.index("none")))
-            self.lengths.append(len(sentence))
-        self.words, self.features = torch.cat(words).to(device), torch.cat(features).to(device)
+            starts.extend([self.count])
+            words.extend([*vocabulary.encode(sentence).tolist(), *pads])
+            features.extend([*map(capitalisation, sentence), *none])
+            self.count += len(sentence)
+        self.starts = starts.tensor().to(device)
+        self._words = words.tensor().to(device)
+        self._features = features.tensor().to(device)
 
     def __len__(self) -> int:
-        return len(self.words)
+        return self.count
+
+    @property
+    def lengths(self) -> list[int]:
+        """Of the sentences; they add up to the number of windows."""
+        ends = [*self.starts.tolist()[1:], self.count]
+        return [end - start for start, end in zip(self.starts.tolist(), ends, strict=False)]
+
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """The words of these windows, (..., size), and how they are capitalised."""
+        index = index.to(self.starts.device)
+        sentence = torch.searchsorted(self.starts, index, right=True)  # counted from 1
+        place = index + self.half * (sentence - 1)
+        size = 2 * self.half + 1
+        return self._words.unfold(0, size, 1)[place].long(), self._features.unfold(0, size, 1)[place].long()
+
+    def count_words(self, V: int) -> Tensor:
+        """How often every word stands in the sentences, (V,)."""
+        counts = torch.zeros(V, dtype=torch.int64, device=self._words.device)
+        for some in self._words.split(2**20):
+            counts += torch.bincount(some, minlength=V)
+        counts[Vocabulary.pad] -= len(self._words) - self.count
+        return counts
 
 
 @dataclass
@@ -80,8 +107,7 @@ class Tagger:
     def predict(self, windows: Windows) -> tuple[Tensor, Tensor]:
         """Every centre word's tag, as an index, and its score: a classifier's probability, a scorer's s."""
         self.model.eval()
-        parts = zip(windows.words.split(8192), windows.features.split(8192), strict=True)
-        scores = torch.cat([self(words, features) for words, features in parts])
+        scores = torch.cat([self(*windows[index]) for index in InOrder(len(windows), 8192)])
         if isinstance(self.model, WindowScorer):
             return (scores > self.threshold).long(), scores
         probability, tag = scores.softmax(-1).max(-1)
@@ -95,17 +121,17 @@ class Tagger:
         return [list(islice(words, n)) for n in windows.lengths]
 
     def save(self, path: Path) -> None:
-        parts = {"model": self.model.state_dict(), "words": self.vocabulary.words, "tags": self.tags}
-        save_checkpoint(path, {**parts, "network": self.network, "threshold": self.threshold})
+        content = {"model": self.model.state_dict(), "words": self.vocabulary.words, "tags": self.tags}
+        save_checkpoint(path, {**content, "network": self.network, "threshold": self.threshold})
 
     @classmethod
     def load(cls, path: Path, device: torch.device) -> "Tagger":
-        parts = load_checkpoint(path, {"model", "words", "tags", "network", "threshold"})
+        content = load_checkpoint(path, {"model", "words", "tags", "network", "threshold"})
         try:
-            vocabulary = Vocabulary(parts["words"], lower=parts["network"]["capitalisation"])
-            tagger = cls.build(vocabulary, parts["tags"], parts["network"])
-            tagger.model.load_state_dict(parts["model"])
-            tagger.threshold = float(parts["threshold"])
+            vocabulary = Vocabulary(content["words"], lower=content["network"]["capitalisation"])
+            tagger = cls.build(vocabulary, content["tags"], content["network"])
+            tagger.model.load_state_dict(content["model"])
+            tagger.threshold = float(content["threshold"])
         except (KeyError, TypeError, AttributeError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{path}: expected a whole checkpoint of train_window.py, and {reason}") from error

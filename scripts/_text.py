@@ -6,6 +6,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from _arrays import Growing
 from torch import Tensor
 
 from cs224d_l3.corpora import UNKNOWN, Vocabulary, read_text, tokenize
@@ -60,7 +61,7 @@ def read(
             sentences(test) if test else lambda: iter(()),
         ]
     vocabulary = Vocabulary(chain.from_iterable(parts[0]()), min_count, lower, max_words)
-    encoded = [vocabulary.encode_text(part()) for part in parts]
+    encoded = [_encode(vocabulary, part()) for part in parts]
     for name, path, words in zip(("train", "dev", "test"), (train, dev or train, test), encoded, strict=True):
         if path and not len(words):
             few = "; without --dev every tenth sentence is taken for it" if name == "dev" and not dev else ""
@@ -68,6 +69,14 @@ def read(
     if len(vocabulary) < 3:
         raise ValueError(f"min-count must leave a word to train on, and {min_count} leaves none")
     return Text(vocabulary, encoded[0], encoded[1], encoded[2], is_split)
+
+
+def _encode(vocabulary: Vocabulary, sentences: Iterator[list[str]]) -> Tensor:
+    """The words in a row, a 0 behind each sentence; on the disk where they are too long for memory."""
+    words = Growing("i")
+    for sentence in sentences:
+        words.extend([*vocabulary.encode(sentence).tolist(), vocabulary.pad])
+    return words.tensor()
 
 
 def are_marks_apart(path: Path) -> bool:

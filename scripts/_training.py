@@ -1,37 +1,72 @@
-"""What the training scripts share: the device, batches, checkpoints, and errors as one sentence."""
+"""What the trainers share: their settings, and a run, which goes through the epochs, shows and records them, keeps what
+it has reached, and goes on from there after a stop.
 
+A run leaves four things, named after --out: the best model (runs/window.pt), the state to go on from
+(runs/window.last.pt), its records (runs/window.jsonl), and the same for TensorBoard (runs/window.events).
+"""
+
+import math
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeVar, get_type_hints
 
 import torch
+import tyro
+from _checkpoints import CannotSaveError, files_of, load_checkpoint, prepare_output, save_checkpoint, set_aside
+from _processes import Processes, processes
+from _records import Records
+from torch import Tensor, nn
+from tqdm import tqdm
 
-import cs224d_l3
+from cs224d_l3._checks import check_number, check_size
 
-BAD_INPUT = 2  # exit status, as argparse's
+BAD_INPUT, NOT_FINITE, CANNOT_SAVE = 2, 3, 4  # exit statuses; 128 and a signal's number where a signal ended it
+FREE = {"resume", "accept_changes", "epochs", "patience", "device", "save_every", "skip_nonfinite", "quiet"}
+
+
+class NotFiniteError(ArithmeticError):
+    """The loss, or a gradient, is no number any more."""
+
+
+class Stopped(Exception):  # noqa: N818 - no error
+    """By a signal; what was reached is saved."""
+
+    def __init__(self, signal_number: int, where: str) -> None:
+        super().__init__(where)
+        self.status = 128 + signal_number
 
 
 def run(main: Callable[[], None]) -> None:
-    """Runs a script; what was wrong with its input is printed as one sentence, without a traceback."""
+    """Runs a script; what was wrong is printed as one sentence, without a traceback."""
+    status, sentence = 0, ""
     try:
         main()
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except CannotSaveError as error:
+        status, sentence = CANNOT_SAVE, f"error: {error}"
+    except NotFiniteError as error:
+        status, sentence = NOT_FINITE, f"error: {error}"
+    except Stopped as stopped:
+        status, sentence = stopped.status, str(stopped)
     except (ValueError, OSError, IndexError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        status, sentence = BAD_INPUT, f"error: {error}"
     except (RuntimeError, MemoryError) as error:
         if "allocate" not in str(error) and "out of memory" not in str(error):
             raise
-        print(
-            "error: not enough memory for these settings: lower the sizes of the network or the batch", file=sys.stderr
-        )
-        sys.exit(BAD_INPUT)
+        status = BAD_INPUT
+        sentence = "error: not enough memory for these settings: lower --batch, --hidden or --d"
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = 128 + signal.SIGINT
+    if status:
+        print(sentence, file=sys.stderr, end="\n" if sentence else "")
+        sys.exit(status)
 
 
 def pick_device(name: str) -> torch.device:
@@ -45,41 +80,380 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def prepare_output(path: Path) -> None:
-    """Says before the work, not after it, that a file could not be written."""
-    if path.exists() and not path.is_file():
-        raise ValueError(f"out must be a file, and {path} is {'a folder' if path.is_dir() else 'none'}")
-    folder = next(folder for folder in path.absolute().parents if folder.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"out must be in a folder that can be written to, got {path}")
+# ---------------------------------------------------------------------------------------------- settings
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What every trainer can be told of its run."""
+
+    epochs: int = 30
+    """At the most."""
+    patience: int = 5
+    """Epochs without a better score on dev before it stops."""
+    seed: int = 0
+    """Of the weights, the order of the examples, and dropout."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+    threads: int = 1
+    """Of the processor, for each process."""
+    out: Path = Path("runs/model.pt")
+    """The best model; the run's other files are named after it. An earlier run of the name is moved aside."""
+    resume: bool = False
+    """Go on with the run in --out, with its settings; others given beside it must not change what is computed."""
+    accept_changes: bool = False
+    """With --resume: let them."""
+    save_every: float = 60.0
+    """Seconds after which the state to go on from is saved, beside the end of every epoch."""
+    skip_nonfinite: bool = False
+    """Leave out updates whose gradient is not finite, and count them, where otherwise the run stops."""
+    quiet: bool = False
+    """Print the result alone."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "threads"):
+            check_size(name, getattr(self, name))
+        check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
+        check_number("save_every", self.save_every, at_least=0)
+
+
+S = TypeVar("S", bound=RunSettings)
+
+
+def read_settings(kind: type[S]) -> S:
+    """The command line; with --resume, what it leaves open is as the run had it."""
+    settings = tyro.cli(kind)
+    if not settings.resume:
+        return settings
+    last = files_of(settings.out)["last"]
+    if not last.exists():
+        raise ValueError(f"resume needs a run in out, and there is no {last}")
+    saved = load_checkpoint(last, {"settings"})["settings"]
+    hints = get_type_hints(kind)
+    known = {field.name for field in fields(kind)} & saved.keys()
+    before = kind(**{name: _typed(saved[name], hints[name]) for name in known})
+    settings = tyro.cli(kind, default=before)
+    changed = {
+        name: (getattr(before, name), getattr(settings, name))
+        for name in known - FREE - {"out"}
+        if getattr(before, name) != getattr(settings, name)
+    }
+    if changed and not settings.accept_changes:
+        listed = ", ".join(f"{name} from {old} to {new}" for name, (old, new) in sorted(changed.items()))
+        raise ValueError(f"resume must not change {listed}; --accept-changes allows it")
+    return settings
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    if isinstance(value, str) and (hint is Path or Path in getattr(hint, "__args__", ())):
+        return Path(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _plain(settings: RunSettings) -> dict[str, Any]:
+    """The settings as a checkpoint or a JSON line can hold them."""
+    own = {name: value for name, value in asdict(settings).items() if name not in ("resume", "accept_changes")}
+    return {n: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for n, v in own.items()}
+
+
+# -------------------------------------------------------------------------------------------------- a run
+
+
+class Dev(NamedTuple):
+    """How good the model is on dev: the larger the score the better."""
+
+    score: float
+    text: str
+    numbers: dict[str, float]
+
+
+class Task(Protocol):
+    """What is trained: a model, and what a run cannot know of it."""
+
+    noun: str  # of what there are so many a second
+    state: Tensor | None  # what is carried from a batch to the next
+
+    @property
+    def model(self) -> nn.Module: ...
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer: ...
+
+    @property
+    def loss(self) -> Callable[..., Tensor]:
+        """The mean J of a batch."""
+
+    def data(self) -> str:
+        """A few words that other data would have otherwise."""
+
+    def batches(self, generator: torch.Generator) -> Sequence[Sequence[Tensor]]:
+        """An epoch; the same for the same state of the generator."""
+
+    def penalty(self) -> Tensor | None:
+        """What is added to it for the gradient."""
+
+    def after_update(self) -> None: ...
+
+    def after_epoch(self) -> None: ...
+
+    def describe(self, J: float) -> str:
+        """The mean J of an epoch, in words."""
+
+    def evaluate(self) -> Dev: ...
+
+    def save(self, path: Path) -> None:
+        """The model, for use."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that training changes, beside model, optimizer and state."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class _Objective(nn.Module):
+    """The loss as a module, for wrappers such as DistributedDataParallel."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.model, self.loss = task.model, task.loss
+
+    def forward(self, *batch: Tensor) -> Tensor:
+        return self.loss(*batch)
+
+
+class Run:
+    """One run of a task: where it stands, and how it goes on."""
+
+    def __init__(self, settings: RunSettings, task: Task, generator: torch.Generator, together: Processes) -> None:
+        self.settings, self.task, self.generator, self.together = settings, task, generator, together
+        self.files = files_of(settings.out)
+        self.epoch, self.position, self.step = 1, 0, 0
+        self.best, self.best_epoch, self.seconds, self.skipped = -math.inf, 0, 0.0, 0
+        self.total, self.examples, self.finished = 0.0, 0, False
+        self.order = generator.get_state()  # at the start of the epoch
+        self.signal = 0
+        self.objective = together.together(_Objective(task))
+        self.records: Records | None = None
+        self.saved = time.monotonic()
+
+    # ------------------------------------------------------------------------------------------- training
+
+    def fit(self) -> None:
+        """To the last epoch, or until dev gets no better."""
+        if self.together.rank:  # the first goes on with the numbers that a single process would draw
+            torch.manual_seed(self.settings.seed + self.together.rank)
+        if self.settings.resume:
+            self._load()
+        elif self.together.is_first and (earlier := set_aside(self.settings.out)):
+            self.say(f"an earlier run is now {earlier}")
+        if self.together.is_first:
+            step = self.step if self.settings.resume else None
+            self.records = Records(self.files["records"], self.files["events"], _plain(self.settings), step)
+        try:
+            with self._signals():
+                while self.epoch <= self.settings.epochs and not self.finished:
+                    self._epoch()
+        finally:
+            if self.records:
+                self.records.close()
+
+    def _epoch(self) -> None:
+        now = self.generator.get_state()
+        self.generator.set_state(self.order)
+        batches = self.task.batches(self.generator)
+        if self.position:
+            self.generator.set_state(now)
+        self.task.model.train()
+        start, seen, first = time.perf_counter(), self.examples, self.position
+        hidden = True if self.settings.quiet or not self.together.is_first else None
+        with tqdm(
+            total=len(batches), initial=first, desc=f"epoch {self.epoch}", unit="batch", leave=False, disable=hidden
+        ) as bar:
+            while self.position < len(batches):
+                self._update(batches[self.position])
+                self.position += 1
+                self.step += 1
+                bar.update()
+                if self.step % 100 == 0:
+                    bar.set_postfix_str(self.task.describe(self.total / self.examples))
+                    self._record(loss=self.total / self.examples)
+                self._pause()
+        total, examples, done = self.together.sums(self.total, self.examples, self.examples - seen)
+        speed = done / (time.perf_counter() - start)
+        self.task.after_epoch()
+        dev: Dev = self.together.from_first(self.task.evaluate)
+        self.seconds += time.perf_counter() - start
+        J = total / max(examples, 1)
+        self.say(
+            f"epoch {self.epoch:2}  {self.task.describe(J)}  dev {dev.text}  {speed:,.0f} {self.task.noun}/s"
+            + (f"  {self.skipped} updates skipped" if self.skipped else "")
+        )
+        self._record(epoch=self.epoch, epoch_loss=J, speed=speed, **dev.numbers)
+        if not math.isfinite(dev.score):
+            raise NotFiniteError(f"dev has no finite score after epoch {self.epoch}{self._advice()}")
+        if dev.score > self.best:
+            self.best, self.best_epoch = dev.score, self.epoch
+            self.together.from_first(lambda: self.task.save(self.settings.out))
+        self.finished = self.epoch - self.best_epoch >= self.settings.patience
+        self.epoch, self.position, self.total, self.examples = self.epoch + 1, 0, 0.0, 0
+        self.order = self.generator.get_state()
+        self.save()
+        self._stop_if_asked()
+
+    def _update(self, batch: Sequence[Tensor]) -> None:
+        own, weight = self.together.share(batch)
+        J = self.objective(*own)
+        value, penalty = J.item(), self.task.penalty()
+        objective = J * weight if weight != 1 else J
+        self.task.optimizer.zero_grad()
+        (objective if penalty is None else objective + penalty).backward()
+        self.together.average_rows(self.task.model)
+        if not self._is_finite(value):
+            if not self.settings.skip_nonfinite:
+                raise NotFiniteError(self._trouble(value, batch))
+            self.skipped += 1
+            return
+        self.task.optimizer.step()
+        self.task.after_update()
+        count = own[-1].numel() if weight else 0
+        self.total += value * count
+        self.examples += count
+
+    def _is_finite(self, value: float) -> bool:
+        """Of the loss and all gradients; every process comes to the same answer, as the gradients are the same."""
+        if self.together.count == 1 and not math.isfinite(value):
+            return False
+        gradients = [g for theta in self.task.model.parameters() if (g := theta.grad) is not None]
+        parts = [g._values() if g.is_sparse else g for g in gradients]
+        return bool(torch.stack(torch._foreach_norm(parts, 1)).sum().isfinite())
+
+    def _trouble(self, value: float, batch: Sequence[Tensor]) -> str:
+        """Step, batch, and the first tensor that is not finite: a parameter, a gradient, or else the loss."""
+
+        def is_bad(t: Tensor | None) -> bool:
+            return t is not None and not bool((t.coalesce().values() if t.is_sparse else t).isfinite().all())
+
+        named = list(self.task.model.named_parameters())
+        bad = [f"the parameter {name}" for name, theta in named if is_bad(theta.detach())]
+        bad += [f"the gradient of {name}" for name, theta in named if is_bad(theta.grad)]
+        first = bad[0] if bad else "the loss"
+        where = f"step {self.step + 1}, batch {self.position + 1} of epoch {self.epoch}, {len(batch[0])} examples"
+        return f"the loss is {value:g} in {where}; the first tensor that is not finite is {first}{self._advice()}"
+
+    def _advice(self) -> str:
+        last = self.files["last"]
+        kept = f"; {last} has the last good state" if self.step and last.exists() else ""
+        return f": try a smaller --lr than {getattr(self.settings, 'lr', None)}, or --skip-nonfinite{kept}"
+
+    # ----------------------------------------------------------------------------------- stops and states
+
+    def _pause(self) -> None:
+        """Saves where it is time, stops where a signal has asked for it; processes agree on both, now and then."""
+        due = time.monotonic() - self.saved >= self.settings.save_every
+        stop = self.signal
+        if self.together.count > 1:
+            if self.step % 16:
+                return
+            due_sum, stop_sum = self.together.sums(float(due and self.together.is_first), float(stop))
+            due, stop = due_sum > 0, int(stop_sum) and (stop or signal.SIGTERM)
+        if due or stop:
+            self.save()
+        self.signal = stop
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if self.signal:
+            where = f"stopped in epoch {self.epoch} after {self.step} updates, and saved: --resume goes on from there"
+            raise Stopped(self.signal, where if self.together.is_first else "")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """The first Ctrl-C or SIGTERM asks to stop after the update; a second one does not ask."""
+
+        def ask(number: int, _: Any) -> None:
+            if self.signal:
+                raise KeyboardInterrupt
+            self.signal = number
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def save(self) -> None:
+        """All that it takes to go on, bit for bit."""
+        random = {"cpu": torch.get_rng_state()}
+        if self.together.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self.together.device)
+        own = self.together.of_all(
+            {"random": random, "total": self.total, "examples": self.examples, "state": self.task.state}
+        )
+        state = {
+            **{name: getattr(self, name) for name in _PLACE},
+            "processes": own,
+            "order": self.order,
+            "generator": self.generator.get_state(),
+            "model": self.task.model.state_dict(),
+            "optimizer": self.task.optimizer.state_dict(),
+            "task": self.task.state_dict(),
+            "settings": _plain(self.settings),
+            "data": self.task.data(),
+            "torch": torch.__version__,
+        }
+        self.together.from_first(lambda: save_checkpoint(self.files["last"], state))
+        self.saved = time.monotonic()
+
+    def _load(self) -> None:
+        path = self.files["last"]
+        state = load_checkpoint(path, {"processes", "order", "generator", "model", "optimizer", "task", "data"})
+        if state["data"] != self.task.data():
+            raise ValueError(f"resume must have the data of {path}, {state['data']}, got {self.task.data()}")
+        if len(state["processes"]) != self.together.count and not self.settings.accept_changes:
+            raise ValueError(
+                f"resume must have as many processes as {path}, {len(state['processes'])}, got {self.together.count}; "
+                f"--accept-changes allows it"
+            )
+        try:
+            self.task.model.load_state_dict(state["model"])
+            self.task.optimizer.load_state_dict(state["optimizer"])
+            self.task.load_state_dict(state["task"])
+            for name in _PLACE:
+                setattr(self, name, state[name])
+            self.order = state["order"]
+            self.generator.set_state(state["generator"])
+            own = state["processes"][self.together.rank % len(state["processes"])]
+            self.total, self.examples = own["total"], own["examples"]
+            self.task.state = None if own["state"] is None else own["state"].to(self.together.device)
+            torch.set_rng_state(own["random"]["cpu"])
+            if self.together.device.type == "cuda" and "cuda" in own["random"]:
+                torch.cuda.set_rng_state(own["random"]["cuda"], self.together.device)
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise ValueError(f"{path}: expected the state of such a run, and {str(error).splitlines()[0]}") from error
+        self.finished = self.best_epoch > 0 and self.epoch - 1 - self.best_epoch >= self.settings.patience
+        self.say(f"going on in epoch {self.epoch} after {self.step} updates")
+
+    # ------------------------------------------------------------------------------------------- telling
+
+    def say(self, line: str) -> None:
+        if self.together.is_first and not self.settings.quiet:
+            print(line, flush=True)
+
+    def _record(self, **numbers: float) -> None:
+        if self.records:
+            self.records.add(self.step, **numbers)
+
+
+_PLACE = ("epoch", "position", "step", "best", "best_epoch", "seconds", "skipped")
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """A file beside it to write to, renamed at the end, so that the file is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    with writing(path) as partial:
-        torch.save({**content, "version": cs224d_l3.__version__}, partial)
-
-
-def load_checkpoint(path: Path, keys: set[str]) -> dict[str, Any]:
-    """Reads what :func:`save_checkpoint` wrote; tensors and plain data alone, no code is run."""
-    with path.open("rb") as file:
-        try:
-            content = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
-            raise ValueError(f"{path}: expected a checkpoint of this script, and it cannot be read as one") from error
-    if not isinstance(content, dict) or not keys <= content.keys():
-        raise ValueError(
-            f"{path}: expected a checkpoint with {', '.join(sorted(keys))}, and it is another kind of file"
-        )
-    return content
+def prepared(settings: RunSettings) -> Iterator[tuple[Processes, torch.Generator]]:
+    """The device, the processes, the threads and the random numbers of a run."""
+    device = pick_device(settings.device)
+    prepare_output(settings.out)
+    torch.set_num_threads(settings.threads)
+    with processes(device) as together:
+        torch.manual_seed(settings.seed)
+        yield together, torch.Generator().manual_seed(settings.seed)

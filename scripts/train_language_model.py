@@ -8,9 +8,9 @@ python scripts/train_language_model.py --nearest list
 python scripts/train_language_model.py --model recurrent --train ptb.train.txt --dev ptb.valid.txt
 """
 
-import math
+import hashlib
 import os
-import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -20,13 +20,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import _kneser_ney
 import torch
-import tyro
-from _language import Batches, Language, perplexity
+from _language import Batch, Language, perplexity
 from _text import Text, read
-from _training import pick_device, prepare_output, run
+from _training import Dev, Run, RunSettings, pick_device, prepared, read_settings, run
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
 
 from cs224d_l3 import (
     AdaGrad,
@@ -45,7 +43,7 @@ AVERAGED_EVERY = 10  # updates: often enough for a mean over thousands, seldom e
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(RunSettings):
     """Train a neural language model on plain text; with --generate or --nearest, use a trained one."""
 
     train: Path | None = None
@@ -100,14 +98,10 @@ class Settings:
     """At the most."""
     patience: int = 2
     """Epochs without a better perplexity on dev before it stops."""
-    seed: int = 0
-    """Of the weights, the order of the words, dropout, and what is generated."""
-    device: str = "auto"
-    """cpu, cuda, or auto."""
     threads: int = 2
-    """Of the processor."""
+    """Of the processor, for each process."""
     out: Path = Path("runs/language_model.pt")
-    """The checkpoint."""
+    """The trained model; the run's other files are named after it. An earlier run of the name is moved aside."""
 
     generate: str | None = None
     """Continue this prompt with the model in --out, and do not train."""
@@ -121,12 +115,12 @@ class Settings:
     """Print the words whose vectors are nearest to this one's, and do not train."""
 
     def __post_init__(self) -> None:
-        sizes = "min_count size steps d hidden batch rows epochs patience threads length top_k"
+        super().__post_init__()
+        sizes = "min_count size steps d hidden batch rows length top_k"
         for name in sizes.split():
             check_size(name, getattr(self, name))
         check_size("max_words", self.max_words, at_least=3)
         check_number("max_words", self.max_words, at_most=_kneser_ney.MAX_WORDS)
-        check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
         for name in ("lr", "lr_vectors", "clip", *(["tau"] if self.tau is not None else [])):
             check_number(name, getattr(self, name), above=0)
         check_number("l2", self.l2, at_least=0)
@@ -177,94 +171,115 @@ def averaging(settings: Settings, model: Model, updates: int) -> AveragedModel:
     return AveragedModel(model, multi_avg_fn=average)
 
 
-def train_epoch(
-    settings: Settings,
-    language: Language,
-    batches: Batches,
-    optimizer: AdaGrad,
-    averaged: AveragedModel | None,
-    title: str,
-) -> tuple[float, float]:
-    """One pass; the perplexity on the way, dropout and all, and words a second."""
-    language.model.train()
-    weights = weight_matrices(language.model)
-    total, seen, state, clock = 0.0, 0, None, time.perf_counter()
-    with tqdm(batches, title, unit="batch", leave=False, disable=None) as bar:
-        for i, batch in enumerate(bar):
-            J, state = language.loss(batch, state)
-            optimizer.zero_grad()
-            (J + l2_penalty(weights, settings.l2) if settings.l2 else J).backward()
-            optimizer.step()
-            if averaged and i % AVERAGED_EVERY == 0:
-                averaged.update_parameters(language.model)
-            total += J.item() * batch[1].numel()
-            seen += batch[1].numel()
-            if i % 100 == 0:
-                bar.set_postfix(perplexity=f"{perplexity(total / seen):.1f}")
-    if not math.isfinite(total):
-        raise ValueError(f"the loss is not finite any more in {title}: try a smaller --lr than {settings.lr}")
-    return perplexity(total / seen), seen / (time.perf_counter() - clock)
+class Modelling:
+    """The model, its text, and what it is trained by."""
+
+    noun = "words"
+
+    def __init__(self, settings: Settings, text: Text, device: torch.device) -> None:
+        self.settings, self.text = settings, text
+        how = {"lower": settings.lower, "split_marks": text.split_marks}
+        self.language = Language.build(text.vocabulary, settings.network(), how)
+        self.model: Model = self.language.model.to(device)
+        self.optimizer = AdaGrad(rates(settings, self.model))
+        self.schedule = InverseDecay(self.optimizer, settings.tau) if settings.tau else None
+        self.weights = weight_matrices(self.model)
+        updates = len(self.batches(torch.Generator()))
+        self.averaged = averaging(settings, self.model, updates) if settings.average else None
+        self.state: Tensor | None = None  # of the recurrent model, carried from one batch to the next
+        self.update = 0  # of this epoch
+
+    def data(self) -> str:
+        words = hashlib.sha256("\n".join(self.text.vocabulary.words).encode()).hexdigest()[:12]
+        return f"{len(self.text.train)} words to train on, vocabulary {words}"
+
+    def batches(self, generator: torch.Generator) -> Sequence[Batch]:
+        own = self.settings
+        return self.language.batches(self.text.train, own.batch, own.rows, own.steps, generator)
+
+    def loss(self, words: Tensor, target: Tensor) -> Tensor:
+        J, self.state = self.language.loss((words, target), self.state)
+        return J
+
+    def penalty(self) -> Tensor | None:
+        return l2_penalty(self.weights, self.settings.l2) if self.settings.l2 else None
+
+    def after_update(self) -> None:
+        if self.averaged and self.update % AVERAGED_EVERY == 0:
+            self.averaged.update_parameters(self.model)
+        self.update += 1
+
+    def after_epoch(self) -> None:
+        self.state, self.update = None, 0
+        if self.schedule:
+            self.schedule.step()
+
+    def describe(self, J: float) -> str:
+        return f"perplexity {perplexity(J):7.2f}"
+
+    def kept(self) -> Language:
+        """The language with the weights that are kept: the mean of the last ones."""
+        return replace(self.language, model=cast(Model, self.averaged.module)) if self.averaged else self.language
+
+    def evaluate(self) -> Dev:
+        dev = self.kept().perplexity(self.text.dev)
+        return Dev(-dev, f"{dev:7.2f}", {"dev_perplexity": dev})
+
+    def save(self, path: Path) -> None:
+        self.kept().save(path)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "update": self.update,
+            "averaged": self.averaged.state_dict() if self.averaged else None,
+            "schedule": self.schedule.state_dict() if self.schedule else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.update = state["update"]
+        for own, saved in ((self.averaged, state["averaged"]), (self.schedule, state["schedule"])):
+            if own is not None and saved is not None:
+                own.load_state_dict(saved)
+
+    def report(self, language: Language) -> Iterator[str]:
+        """The kept model's perplexity beside a trigram's, and some words of its own."""
+        for name, words in (("dev", self.text.dev), ("test", self.text.test)):
+            if len(words):
+                yield f"{name:4} perplexity {language.perplexity(words):7.2f}"
+                V = len(language.vocabulary)
+                trigram = perplexity(-float(_kneser_ney.log_probabilities(self.text.train, words, V).mean()))
+                yield f"{'':4} perplexity {trigram:7.2f}  a trigram with interpolated Kneser-Ney smoothing"
+        own = self.settings
+        yield f"\nfor example: {language.generate('', own.length, own.temperature, own.top_k, own.seed)}"
 
 
-def train(settings: Settings, device: torch.device) -> None:
-    prepare_output(settings.out)
-    torch.manual_seed(settings.seed)
-    generator = torch.Generator().manual_seed(settings.seed)
-    print(f"reading {settings.train or 'the documentation that comes with Python'}", flush=True)
-    text = read_text(settings)
-    vocabulary = text.vocabulary
-    language = Language.build(
-        vocabulary, settings.network(), {"lower": settings.lower, "split_marks": text.split_marks}
-    )
-    model = language.model.to(device)
-    print(
-        f"{len(text.train):,} words to train on, {len(text.dev):,} dev, {len(text.test):,} test, sentence ends among"
-        f" them; {len(vocabulary):,} in the vocabulary, {unknown_share(text, text.train):.1f} % of train is unknown,"
-        f" {unknown_share(text, text.dev):.1f} % of dev;"
-        f" {sum(p.numel() for p in model.parameters()):,} parameters on {device}",
-        flush=True,
-    )
-    optimizer = AdaGrad(rates(settings, model))
-    schedule = InverseDecay(optimizer, settings.tau) if settings.tau else None
-    averaged = None
-    best, best_epoch, start = math.inf, 0, time.perf_counter()
-    for epoch in range(1, settings.epochs + 1):
-        batches = language.batches(text.train, settings.batch, settings.rows, settings.steps, generator)
-        if settings.average and averaged is None:
-            averaged = averaging(settings, model, len(batches))
-        on_train, speed = train_epoch(settings, language, batches, optimizer, averaged, f"epoch {epoch}")
-        if schedule:
-            schedule.step()
-        kept = replace(language, model=cast(Model, averaged.module)) if averaged else language
-        dev = kept.perplexity(text.dev)
-        print(f"epoch {epoch:2}  perplexity {on_train:7.2f}  dev {dev:7.2f}  {speed:,.0f} words/s", flush=True)
-        if not math.isfinite(dev):
-            kept_one = f"; the best before is kept in {settings.out}" if best_epoch else ""
-            raise ValueError(f"dev has no finite perplexity after epoch {epoch}: try a smaller --lr{kept_one}")
-        if dev < best:
-            best, best_epoch = dev, epoch
-            kept.save(settings.out)
-        elif epoch - best_epoch >= settings.patience:
-            break
-
-    language = Language.load(settings.out, device)
-    print(f"best epoch {best_epoch}, kept in {settings.out}; trained for {time.perf_counter() - start:.0f} s")
-    for name, words in (("dev", text.dev), ("test", text.test)):
-        if len(words):
-            print(f"{name:4} perplexity {language.perplexity(words):7.2f}")
-            trigram = perplexity(-float(_kneser_ney.log_probabilities(text.train, words, len(vocabulary)).mean()))
-            print(f"{'':4} perplexity {trigram:7.2f}  a trigram with interpolated Kneser-Ney smoothing")
-    print("\nfor example:", language.generate("", settings.length, settings.temperature, settings.top_k, settings.seed))
+def train(settings: Settings) -> None:
+    with prepared(settings) as (together, generator):
+        if together.is_first and not settings.quiet:
+            print(f"reading {settings.train or 'the documentation that comes with Python'}", flush=True)
+        text = read_text(settings)
+        task = Modelling(settings, text, together.device)
+        training = Run(settings, task, generator, together)
+        training.say(
+            f"{len(text.train):,} words to train on, {len(text.dev):,} dev, {len(text.test):,} test, sentence ends"
+            f" among them; {len(text.vocabulary):,} in the vocabulary, {unknown_share(text, text.train):.1f} % of train"
+            f" is unknown, {unknown_share(text, text.dev):.1f} % of dev;"
+            f" {sum(p.numel() for p in task.model.parameters()):,} parameters on {together.device}"
+        )
+        training.fit()
+        if together.is_first:
+            language = Language.load(settings.out, together.device)
+            print(f"best epoch {training.best_epoch}, kept in {settings.out}; trained for {training.seconds:.0f} s")
+            print("\n".join(task.report(language)))
 
 
 def main() -> None:
-    settings = tyro.cli(Settings)
-    device = pick_device(settings.device)
-    torch.set_num_threads(settings.threads)
+    settings = read_settings(Settings)
     if settings.generate is None and settings.nearest is None:
-        train(settings, device)
+        train(settings)
         return
-    language, lines = Language.load(settings.out, device), []
+    torch.set_num_threads(settings.threads)
+    language, lines = Language.load(settings.out, pick_device(settings.device)), []
     if settings.generate is not None:
         how = (settings.length, settings.temperature, settings.top_k, settings.seed)
         lines.append(language.generate(settings.generate, *how))

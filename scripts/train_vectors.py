@@ -7,27 +7,28 @@ python scripts/train_vectors.py --train ptb.train.txt --dev ptb.valid.txt
 python scripts/train_window.py --train eng.train --dev eng.testa --vectors runs/vectors.txt
 """
 
-import math
-import time
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-import tyro
+from _arrays import Shuffled, around
+from _checkpoints import write_vectors
 from _language import nearest
-from _text import read
-from _training import pick_device, prepare_output, run, writing
+from _text import Text, read
+from _training import Dev, Run, RunSettings, prepared, read_settings, run
 from torch import Tensor
-from tqdm import tqdm
 
 from cs224d_l3 import UNITS, AdaGrad, WindowScorer, corrupt
 from cs224d_l3._checks import check_number, check_size
+from cs224d_l3.corpora import read_vectors
 from cs224d_l3.windows import check_odd
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(RunSettings):
     """Train word vectors on plain text."""
 
     train: Path | None = None
@@ -59,103 +60,132 @@ class Settings:
     batch: int = 256
     """Windows an update."""
     epochs: int = 10
-    """Times every window is seen, beside another corrupt one each time."""
-    seed: int = 0
-    """Of the weights, the order of the windows, and the corrupt words."""
-    device: str = "auto"
-    """cpu, cuda, or auto."""
-    threads: int = 1
-    """Of the processor."""
+    """Times every window is seen at the most, beside another corrupt one each time."""
     out: Path = Path("runs/vectors.txt")
-    """The vectors, in GloVe's text form."""
+    """The vectors, in GloVe's text form; the run's other files are named after it."""
     nearest: tuple[str, ...] = ()
     """At the end, print the words nearest to these."""
 
     def __post_init__(self) -> None:
-        for name in ("min_count", "d", "hidden", "batch", "epochs", "threads"):
+        super().__post_init__()
+        for name in ("min_count", "d", "hidden", "batch"):
             check_size(name, getattr(self, name))
         check_size("max_words", self.max_words, at_least=3)
         check_odd("window", self.window)
         check_number("margin", self.margin, at_least=0)
         check_number("lr", self.lr, above=0)
-        check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
         if self.train is None and self.dev:
             raise ValueError("train must be given where dev is")
 
 
-def windows_of(text: Tensor, size: int) -> Tensor:
-    """The window around every word that is not a sentence's end, as a view: where its parts begin, (N,)."""
-    edge = text.new_zeros(size // 2)
-    return torch.cat([edge, text, edge]).unfold(0, size, 1)
+class Places(Sequence[tuple[Tensor]]):
+    """Where the windows of an epoch are in the text, some at a time."""
+
+    def __init__(self, real: Tensor, order: Sequence[Tensor]) -> None:
+        self.real, self.order = real, order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, i: int) -> tuple[Tensor]:  # type: ignore[override]
+        return (self.real[self.order[i]],)
 
 
-@torch.no_grad()
-def win_rate(model: WindowScorer, windows: Tensor, real: Tensor, num_words: int) -> float:
-    """How often a real window outscores the same with another centre word, in per cent; always the same other words."""
-    generator = torch.Generator().manual_seed(0)
-    wins = 0
-    for chosen in real.split(8192):
-        batch = windows[chosen]
-        others = corrupt(batch, num_words, generator)
-        wins += int((model(batch.to(model.U.device)) > model(others.to(model.U.device))).sum())
-    return 100 * wins / len(real)
+class Ranking:
+    """The network, its text, and what it is trained by."""
 
+    noun = "windows"
+    state: Tensor | None = None  # no batch leaves anything to the next
 
-def save(path: Path, words: list[str], vectors: Tensor) -> None:
-    """A word and its numbers a line; the two words that stand for others are left out."""
-    with writing(path) as partial, partial.open("w", encoding="utf-8") as file:
-        for word, vector in zip(words[2:], vectors[2:].tolist(), strict=True):
-            file.write(f"{word} {' '.join(f'{number:.6g}' for number in vector)}\n")
+    def __init__(self, settings: Settings, text: Text, device: torch.device) -> None:
+        self.settings, self.text, self.V = settings, text, len(text.vocabulary)
+        f = UNITS[settings.unit].f
+        self.model = WindowScorer(self.V, settings.d, settings.window, settings.hidden, f, sparse=True).to(device)
+        self.optimizer = AdaGrad(self.model.parameters(), lr=settings.lr)
+        # what is known of an unknown word is nothing, and of a sentence's end, that a sentence ends
+        unknown = text.vocabulary.unknown
+        self.train, self.dev = ((part > unknown).nonzero().squeeze(1) for part in (text.train, text.dev))
+        for name, real in (("train", self.train), ("dev", self.dev)):
+            if not len(real):
+                raise ValueError(f"{name} must hold a word that train has {settings.min_count} times or more, got none")
+
+    def data(self) -> str:
+        words = hashlib.sha256("\n".join(self.text.vocabulary.words).encode()).hexdigest()[:12]
+        return f"{len(self.text.train)} words to train on, vocabulary {words}"
+
+    def batches(self, generator: torch.Generator) -> Sequence[tuple[Tensor]]:
+        return Places(self.train, Shuffled(len(self.train), self.settings.batch, generator))
+
+    def windows(self, text: Tensor, places: Tensor) -> Tensor:
+        half = self.settings.window // 2
+        return around(text, places, half, half)
+
+    def loss(self, places: Tensor) -> Tensor:
+        windows = self.windows(self.text.train, places)
+        others = corrupt(windows, self.V)
+        return self.model.loss(windows.to(self.device), others.to(self.device), margin=self.settings.margin)
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.U.device
+
+    def penalty(self) -> Tensor | None:
+        return None
+
+    def after_update(self) -> None:
+        pass
+
+    def after_epoch(self) -> None:
+        pass
+
+    def describe(self, J: float) -> str:
+        return f"loss {J:.4f}"
+
+    @torch.no_grad()
+    def evaluate(self) -> Dev:
+        """How often a real window outscores the same with another centre word; always the same other words."""
+        generator, wins = torch.Generator().manual_seed(0), 0
+        for places in self.dev.split(8192):
+            windows = self.windows(self.text.dev, places)
+            others = corrupt(windows, self.V, generator)
+            wins += int((self.model(windows.to(self.device)) > self.model(others.to(self.device))).sum())
+        rate = 100 * wins / len(self.dev)
+        return Dev(rate, f"the real window wins in {rate:.2f} % of pairs", {"dev_win_rate": rate})
+
+    def save(self, path: Path) -> None:
+        write_vectors(path, self.text.vocabulary.words, self.model.input.L.weight.detach().cpu())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
 
 
 def main() -> None:
-    settings = tyro.cli(Settings)
-    device = pick_device(settings.device)
-    prepare_output(settings.out)
-    torch.set_num_threads(settings.threads)
-    torch.manual_seed(settings.seed)
-    generator = torch.Generator().manual_seed(settings.seed)
-    names = ("train", "dev", "min_count", "max_words", "lower", "marks", "seed")
-    text = read(**{name: getattr(settings, name) for name in names}, test=None)
-    vocabulary, V = text.vocabulary, len(text.vocabulary)
-    sought = dict(zip(settings.nearest, vocabulary.encode(settings.nearest).tolist(), strict=True))
-    if unknown := [word for word, i in sought.items() if i == vocabulary.unknown]:
-        raise ValueError(f"nearest must name words of the text, got {', '.join(map(repr, unknown))}")
-    model = WindowScorer(V, settings.d, settings.window, settings.hidden, UNITS[settings.unit].f, sparse=True)
-    model.to(device)
-    optimizer = AdaGrad(model.parameters(), lr=settings.lr)
-    train, dev = (windows_of(part, settings.window) for part in (text.train, text.dev))
-    # what is known of an unknown word is nothing, and of a sentence's end, that a sentence ends
-    real_train, real_dev = ((part > vocabulary.unknown).nonzero().squeeze(1) for part in (text.train, text.dev))
-    for name, real in (("train", real_train), ("dev", real_dev)):
-        if not len(real):
-            raise ValueError(f"{name} must hold a word that train has {settings.min_count} times or more, got none")
-    print(f"{len(real_train):,} windows to train on, {len(real_dev):,} dev; {V:,} words in the vocabulary", flush=True)
-    for epoch in range(1, settings.epochs + 1):
-        order = real_train[torch.randperm(len(real_train), generator=generator)].split(settings.batch)
-        total, clock = 0.0, time.perf_counter()
-        for chosen in tqdm(order, f"epoch {epoch}", unit="batch", leave=False, disable=None):
-            batch = train[chosen]
-            others = corrupt(batch, V, generator)
-            J = model.loss(batch.to(device), others.to(device), margin=settings.margin)
-            optimizer.zero_grad()
-            J.backward()
-            optimizer.step()
-            total += J.item() * len(chosen)
-        if not math.isfinite(total):
-            raise ValueError(f"the loss is not finite any more in epoch {epoch}: try a smaller --lr than {settings.lr}")
-        speed = len(real_train) / (time.perf_counter() - clock)
-        save(settings.out, vocabulary.words, model.input.L.weight.detach())
-        rate = win_rate(model, dev, real_dev, V)
-        print(
-            f"epoch {epoch:2}  loss {total / len(real_train):.4f}  dev: the real window wins in {rate:.2f} % of pairs"
-            f"  {speed:,.0f} windows/s",
-            flush=True,
+    settings = read_settings(Settings)
+    with prepared(settings) as (together, generator):
+        names = ("train", "dev", "min_count", "max_words", "lower", "marks", "seed")
+        text = read(**{name: getattr(settings, name) for name in names}, test=None)
+        vocabulary = text.vocabulary
+        sought = dict(zip(settings.nearest, vocabulary.encode(settings.nearest).tolist(), strict=True))
+        if unknown := [word for word, i in sought.items() if i == vocabulary.unknown]:
+            raise ValueError(f"nearest must name words of the text, got {', '.join(map(repr, unknown))}")
+        task = Ranking(settings, text, together.device)
+        training = Run(settings, task, generator, together)
+        training.say(
+            f"{len(task.train):,} windows to train on, {len(task.dev):,} dev; {task.V:,} words in the vocabulary"
         )
-    print(f"{V - 2:,} vectors of {settings.d} dimensions in {settings.out}")
-    for word, i in sought.items():
-        found = nearest(vocabulary, model.input.L.weight.detach().cpu(), i, 8)
-        print(f"{word}: {' '.join(other for other, _ in found)}")
+        training.fit()
+        if together.is_first:
+            words, vectors = read_vectors(settings.out)
+            print(
+                f"{len(words):,} vectors of {settings.d} dimensions in {settings.out}, of epoch {training.best_epoch}"
+            )
+            kept = task.model.input.L.weight.detach().cpu().clone()
+            kept[2:] = vectors
+            for word, i in sought.items():
+                print(f"{word}: {' '.join(other for other, _ in nearest(vocabulary, kept, i, 8))}")
 
 
 if __name__ == "__main__":

@@ -4,29 +4,21 @@ Without arguments it learns which words of the Python reference are code; nothin
 With ``--train`` and ``--dev`` it learns the tags of CoNLL files, from ``--vectors`` if you have them.
 """
 
-import math
-import random
-import time
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
-import tyro
+from _arrays import Growing, Shuffled
 from _scores import Score, best_threshold, by_majority, score_tags, win_rate
 from _tagger import Tagger, Windows
-from _training import pick_device, prepare_output, run
+from _training import Dev, Run, RunSettings, prepared, read_settings, run
 from torch import Tensor
-from tqdm import tqdm
 
-from cs224d_l3 import (
-    AdaGrad,
-    l2_penalty,
-    max_margin_loss,
-    softmax_cross_entropy,
-    weight_matrices,
-)
+from cs224d_l3 import AdaGrad, WindowScorer, l2_penalty, softmax_cross_entropy, weight_matrices
 from cs224d_l3._checks import check_number, check_size
 from cs224d_l3.corpora import (
     OUTSIDE,
@@ -35,15 +27,16 @@ from cs224d_l3.corpora import (
     convert_iob,
     read_columns,
     read_vectors,
+    stream_columns,
 )
-from cs224d_l3.python_corpus import Splits, python_reference
+from cs224d_l3.python_corpus import python_reference
 from cs224d_l3.windows import check_odd
 
 ENTITY = "ENTITY"  # the one tag of the max-margin objective
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(RunSettings):
     """Train the window network of CS224d, Lecture 3, to tag words."""
 
     train: Path | None = None
@@ -82,24 +75,14 @@ class Settings:
     """Share of the once-seen words without a given vector that are read as unknown in training."""
     batch: int = 64
     """Windows an update."""
-    epochs: int = 30
-    """At the most."""
-    patience: int = 5
-    """Epochs without a better dev F1 before it stops."""
-    seed: int = 0
-    """Of the weights, the order of the windows, and dropout."""
-    device: str = "auto"
-    """cpu, cuda, or auto."""
-    threads: int = 1
-    """Of the processor. Products this small are quickest with one, on a busy machine by far."""
     out: Path = Path("runs/window.pt")
-    """The checkpoint."""
+    """The trained network; the run's other files are named after it. An earlier run of the name is moved aside."""
 
     def __post_init__(self) -> None:
-        for name in ("d", "hidden", "batch", "epochs", "patience", "threads"):
+        super().__post_init__()
+        for name in ("d", "hidden", "batch"):
             check_size(name, getattr(self, name))
         check_size("split", self.split, at_least=0)
-        check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
         check_odd("window", self.window)
         check_number("lr", self.lr, above=0)
         check_number("l2", self.l2, at_least=0)
@@ -113,41 +96,61 @@ class Settings:
 # ------------------------------------------------------------------------------------------------- data
 
 
-def read_splits(settings: Settings) -> Splits:
+class Corpus(NamedTuple):
+    """Tagged sentences to train on, which are read again whenever they are asked for; to choose by; to judge by."""
+
+    train: Callable[[], Iterator[Sentence]]
+    dev: list[Sentence]
+    test: list[Sentence]
+
+
+def read_corpus(settings: Settings) -> Corpus:
     """Sentences with the tags that the objective knows; IOB is brought to one of its two ways, IOB1."""
-    if settings.train is None:
-        splits = python_reference(settings.split)
-    else:
-        train, dev, test = (read_columns(p) if p else [] for p in (settings.train, settings.dev, settings.test))
-        if not dev:
-            shuffled = random.Random(0).sample(train, len(train))
-            train, dev = [s for i, s in enumerate(shuffled) if i % 10], shuffled[::10]
-        splits = Splits(train, dev, test)
 
-    def known(tags: list[str]) -> list[str]:
-        if settings.objective == "max-margin":
-            return [OUTSIDE if tag == OUTSIDE else ENTITY for tag in tags]
-        return convert_iob(tags, "IOB1")
+    def known(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+        for words, tags in sentences:
+            if settings.objective == "max-margin":
+                yield Sentence(words, [OUTSIDE if tag == OUTSIDE else ENTITY for tag in tags])
+            else:
+                yield Sentence(words, convert_iob(tags, "IOB1"))
 
-    return Splits(*([Sentence(s.words, known(s.tags)) for s in part] for part in splits))
+    path = settings.train
+    if path is None:
+        reference = python_reference(settings.split)
+        return Corpus(lambda: known(reference.train), list(known(reference.dev)), list(known(reference.test)))
+    if path.exists() and not path.is_file():  # a pipe would be empty the second time
+        raise ValueError(f"{path}: expected a file, which is read more than once, and it is none")
+    test = list(known(read_columns(settings.test))) if settings.test else []
+    if settings.dev:
+        return Corpus(lambda: known(stream_columns(path)), list(known(read_columns(settings.dev))), test)
+    dev = list(known(islice(stream_columns(path), 0, None, 10)))
+    return Corpus(lambda: known(s for i, s in enumerate(stream_columns(path)) if i % 10), dev, test)
 
 
-def tag_set(splits: Splits) -> list[str]:
+def tag_set(train: set[str], others: Iterable[Sentence]) -> list[str]:
     """O, and the others in order."""
-    train, dev, test = ({tag for s in part for tag in s.tags} for part in splits)
     if OUTSIDE not in train or len(train) < 2:
         raise ValueError(f"the tags to train on must hold {OUTSIDE} and one more, got {sorted(train) or 'none'}")
+    judged = {tag for s in others for tag in s.tags}
     # B- in IOB1 stands between neighbours of one type: a rare thing, that may be in dev alone
-    if unseen := {tag for tag in dev | test if tag.replace("B-", "I-", 1) not in train} - train:
+    if unseen := {tag for tag in judged if tag.replace("B-", "I-", 1) not in train} - train:
         raise ValueError(f"the tags of dev and test must be among those to train on, and {sorted(unseen)} are not")
-    return [OUTSIDE, *sorted((train | dev | test) - {OUTSIDE})]
+    return [OUTSIDE, *sorted((train | judged) - {OUTSIDE})]
 
 
-def build_tagger(settings: Settings, tags: list[str], train: list[Sentence]) -> tuple[Tagger, Tensor]:
-    """The network at its start; and of every word, whether it is rare: seen once, and without a given vector."""
-    words = Vocabulary((word for s in train for word in s.words), lower=settings.capitalisation)
+def build_tagger(settings: Settings, corpus: Corpus) -> tuple[Tagger, Tensor]:
+    """The network at its start; and of every word, whether it has a given vector."""
+    seen: set[str] = set()
+
+    def words() -> Iterator[str]:
+        for sentence in corpus.train():
+            seen.update(sentence.tags)
+            yield from sentence.words
+
+    own = Vocabulary(words(), lower=settings.capitalisation)
+    tags = tag_set(seen, [*corpus.dev, *corpus.test])
     given, vectors = read_vectors(settings.vectors) if settings.vectors else ([], torch.empty(0, settings.d))
-    vocabulary = Vocabulary([*words.words, *given], lower=settings.capitalisation)
+    vocabulary = Vocabulary([*own.words, *given], lower=settings.capitalisation)
     network = {
         "objective": settings.objective,
         "unit": settings.unit,
@@ -165,109 +168,146 @@ def build_tagger(settings: Settings, tags: list[str], train: list[Sentence]) -> 
             chosen[row] = i
     rows = torch.tensor(list(chosen), dtype=torch.int64)
     tagger.model.input.L.weight.data[rows] = vectors[list(chosen.values())]
-    if settings.vectors and not any(vocabulary.words[row] in words.index for row in chosen):
+    if settings.vectors and not any(vocabulary.words[row] in own.index for row in chosen):
         raise ValueError(f"{settings.vectors}: expected vectors of some of the words to train on, and there are none")
-    counts = torch.bincount(torch.cat([vocabulary.encode(s.words) for s in train]), minlength=len(vocabulary))
-    return tagger, (counts == 1).index_fill(0, rows, False)
+    return tagger, torch.zeros(len(vocabulary), dtype=torch.bool).index_fill_(0, rows, True)
 
 
-# ------------------------------------------------------------------------------------------------- loop
+# ------------------------------------------------------------------------------------------------ task
 
 
-def batches(settings: Settings, target: Tensor, generator: torch.Generator) -> list[Tensor]:
-    """The windows of an epoch, some at a time: all of them; or, for the margin, rows of two, true and corrupt."""
-    if settings.objective == "softmax":
-        windows = torch.randperm(len(target), generator=generator)
-    else:
-        true, other = (target != 0).nonzero(), (target == 0).nonzero()
-        corrupt = other[torch.randint(len(other), (len(true),), generator=generator)]
-        windows = torch.cat([true, corrupt], dim=1)[torch.randperm(len(true), generator=generator)]
-    return list(windows.split(settings.batch))
+class Epoch(Sequence[tuple[Tensor, ...]]):
+    """The numbers of the windows of an epoch, some at a time: (all of them,), or for the margin (true, corrupt)."""
+
+    def __init__(self, settings: Settings, target: Tensor, generator: torch.Generator) -> None:
+        self.true = self.corrupt = None
+        if settings.objective == "max-margin":
+            self.true, other = (target != 0).nonzero().squeeze(1), (target == 0).nonzero().squeeze(1)
+            self.corrupt = other[torch.randint(len(other), (len(self.true),), generator=generator)]
+        self.order = Shuffled(len(target if self.true is None else self.true), settings.batch, generator)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, ...]:  # type: ignore[override]
+        chosen = self.order[i]
+        return (chosen,) if self.true is None or self.corrupt is None else (self.true[chosen], self.corrupt[chosen])
 
 
-def objective(settings: Settings, scores: Tensor, target: Tensor) -> Tensor:
-    """J of a batch."""
-    if settings.objective == "softmax":
-        return softmax_cross_entropy(scores, target)
-    true, corrupt = scores.unbind(-1)
-    return max_margin_loss(true, corrupt, settings.margin)
+class Tagging:
+    """The network, its windows, and what it is trained by."""
+
+    state: Tensor | None = None  # no batch leaves anything to the next
+
+    def __init__(self, settings: Settings, corpus: Corpus, device: torch.device) -> None:
+        self.settings, self.corpus = settings, corpus
+        self.tagger, has_vector = build_tagger(settings, corpus)
+        self.model = self.tagger.model.to(device)
+        self.noun = "windows" if settings.objective == "softmax" else "pairs"
+        index = {tag: i for i, tag in enumerate(self.tagger.tags)}
+        target = Growing("h")
+
+        def words() -> Iterator[list[str]]:
+            for sentence in corpus.train():
+                target.extend(index[tag] for tag in sentence.tags)
+                yield sentence.words
+
+        self.train = self.tagger.windows(words())
+        self.target = target.tensor()
+        self.dev, self.test = (self.tagger.windows(s.words for s in part) for part in (corpus.dev, corpus.test))
+        counts = self.train.count_words(len(self.tagger.vocabulary))
+        self.rare = (counts == 1) & ~has_vector.to(device)
+        self.optimizer = AdaGrad(self.model.parameters(), lr=settings.lr)
+        self.weights = weight_matrices(self.model)
+
+    def data(self) -> str:
+        words = hashlib.sha256("\n".join(self.tagger.vocabulary.words).encode()).hexdigest()[:12]
+        return f"{len(self.train)} words to train on, vocabulary {words}, tags {' '.join(self.tagger.tags)}"
+
+    def batches(self, generator: torch.Generator) -> Epoch:
+        return Epoch(self.settings, self.target, generator)
+
+    def loss(self, *chosen: Tensor) -> Tensor:
+        """J of these windows, or of these pairs, some of whose rare words are read as unknown."""
+        read = [self.read(index) for index in chosen]
+        if isinstance(self.model, WindowScorer):
+            (words, features), (others, features_c) = read
+            return self.model.loss(words, others, features, features_c, margin=self.settings.margin)
+        target = self.target[chosen[0]].long().to(self.rare.device)
+        return softmax_cross_entropy(self.model(*read[0]), target)
+
+    def read(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        words, features = self.train[index]
+        hidden = self.rare[words] & (torch.rand(words.shape, device=words.device) < self.settings.unknown)
+        words = words.masked_fill(hidden, self.tagger.vocabulary.unknown)
+        return words, features if self.settings.capitalisation else None
+
+    def penalty(self) -> Tensor | None:
+        return l2_penalty(self.weights, self.settings.l2) if self.settings.l2 else None
+
+    def after_update(self) -> None:
+        pass
+
+    def after_epoch(self) -> None:
+        pass
+
+    def describe(self, J: float) -> str:
+        return f"loss {J:.4f}"
+
+    def evaluate(self) -> Dev:
+        score = self.score(self.corpus.dev, self.dev, fit_threshold=True)
+        return Dev(score.f1, str(score), {f"dev_{name}": value for name, value in score._asdict().items()})
+
+    def score(self, part: list[Sentence], windows: Windows, fit_threshold: bool = False) -> Score:
+        found, scores = self.tagger.predict(windows)
+        gold = [s.tags for s in part]
+        if fit_threshold and self.settings.objective == "max-margin":
+            self.tagger.threshold = best_threshold(scores, self.is_entity(part))
+            found = (scores > self.tagger.threshold).long()
+        names = iter([self.tagger.tags[i] for i in found.tolist()])
+        return score_tags(gold, [list(islice(names, n)) for n in windows.lengths])
+
+    def is_entity(self, part: list[Sentence]) -> Tensor:
+        return torch.tensor([tag != OUTSIDE for s in part for tag in s.tags], device=self.tagger.device)
+
+    def save(self, path: Path) -> None:
+        self.tagger.save(path)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+    def report(self) -> Iterator[str]:
+        """How good the kept network is, beside every word's most frequent tag."""
+        majority = by_majority(self.corpus.train())
+        for name, part, windows in (("dev", self.corpus.dev, self.dev), ("test", self.corpus.test, self.test)):
+            if part:
+                yield f"{name:4} {self.score(part, windows)}"
+                baseline = score_tags([s.tags for s in part], [majority(s) for s in part])
+                yield f"{'':4} {baseline}  every word's most frequent tag"
+                if self.settings.objective == "max-margin":
+                    rate = win_rate(self.tagger.predict(windows)[1], self.is_entity(part))
+                    yield f"{'':4} the window of an entity outscores another in {rate:.2f} % of all pairs"
 
 
 def main() -> None:
-    settings = tyro.cli(Settings)
-    device = pick_device(settings.device)
-    prepare_output(settings.out)
-    torch.set_num_threads(settings.threads)
-    torch.manual_seed(settings.seed)
-    generator = torch.Generator().manual_seed(settings.seed)
-
-    splits = read_splits(settings)
-    tags = tag_set(splits)
-    tagger, rare = build_tagger(settings, tags, splits.train)
-    model = tagger.model.to(device)
-    rare = rare.to(device)
-    train, dev, test = (tagger.windows(s.words for s in part) for part in splits)
-    index = {tag: i for i, tag in enumerate(tags)}
-    target = torch.tensor([index[tag] for s in splits.train for tag in s.tags])
-
-    def evaluate(part: list[Sentence], windows: Windows, fit_threshold: bool = False) -> Score:
-        found, scores = tagger.predict(windows)
-        gold = [s.tags for s in part]
-        if fit_threshold and settings.objective == "max-margin":
-            tagger.threshold = best_threshold(scores, is_entity(gold))
-            found = (scores > tagger.threshold).long()
-        names = iter([tags[i] for i in found.tolist()])
-        return score_tags(gold, [list(islice(names, n)) for n in windows.lengths])
-
-    def is_entity(gold: list[list[str]]) -> Tensor:
-        return torch.tensor([tag != OUTSIDE for sentence in gold for tag in sentence], device=device)
-
-    print(
-        f"{len(train):,} words to train on, {len(dev):,} dev, {len(test):,} test; {len(tagger.vocabulary):,} in the"
-        f" vocabulary; tags {' '.join(tags)}; {sum(p.numel() for p in model.parameters()):,} parameters on {device}"
-    )
-    optimizer = AdaGrad(model.parameters(), lr=settings.lr)
-    weights = weight_matrices(model)
-    best, best_epoch, start = -1.0, 0, time.perf_counter()
-    for epoch in range(1, settings.epochs + 1):
-        model.train()
-        total, examples, seen, clock = 0.0, 0, 0, time.perf_counter()
-        for chosen in tqdm(
-            batches(settings, target, generator), f"epoch {epoch}", unit="batch", leave=False, disable=None
-        ):
-            words = train.words[chosen.to(device)]
-            hidden = rare[words] & (torch.rand(words.shape, device=device) < settings.unknown)
-            words = words.masked_fill(hidden, tagger.vocabulary.unknown)
-            J = objective(settings, tagger(words, train.features[chosen.to(device)]), target[chosen].to(device))
-            if settings.l2:
-                J = J + l2_penalty(weights, settings.l2)
-            optimizer.zero_grad()
-            J.backward()
-            optimizer.step()
-            total += J.item() * len(chosen)
-            examples, seen = examples + len(chosen), seen + chosen.numel()
-        speed = seen / (time.perf_counter() - clock)
-        if not math.isfinite(total):
-            raise ValueError(f"the loss is not finite any more in epoch {epoch}: try a smaller --lr than {settings.lr}")
-        dev_score = evaluate(splits.dev, dev, fit_threshold=True)
-        print(f"epoch {epoch:2}  loss {total / examples:.4f}  dev {dev_score}  {speed:,.0f} windows/s", flush=True)
-        if dev_score.f1 > best:
-            best, best_epoch = dev_score.f1, epoch
-            tagger.save(settings.out)
-        elif epoch - best_epoch >= settings.patience:
-            break
-
-    tagger = Tagger.load(settings.out, device)
-    print(f"best epoch {best_epoch}, kept in {settings.out}; trained for {time.perf_counter() - start:.0f} s")
-    majority = by_majority(splits.train)
-    for name, part, windows in (("dev", splits.dev, dev), ("test", splits.test, test)):
-        if part:
-            print(f"{name:4} {evaluate(part, windows)}")
-            baseline = score_tags([s.tags for s in part], [majority(s) for s in part])
-            print(f"{'':4} {baseline}  every word's most frequent tag")
-            if settings.objective == "max-margin":
-                rate = win_rate(tagger.predict(windows)[1], is_entity([s.tags for s in part]))
-                print(f"{'':4} the window of an entity outscores another in {rate:.2f} % of all pairs")
+    settings = read_settings(Settings)
+    with prepared(settings) as (together, generator):
+        task = Tagging(settings, read_corpus(settings), together.device)
+        tagger = task.tagger
+        training = Run(settings, task, generator, together)
+        training.say(
+            f"{len(task.train):,} words to train on, {len(task.dev):,} dev, {len(task.test):,} test;"
+            f" {len(tagger.vocabulary):,} in the vocabulary; tags {' '.join(tagger.tags)};"
+            f" {sum(p.numel() for p in task.model.parameters()):,} parameters on {together.device}"
+        )
+        training.fit()
+        if together.is_first:
+            task.tagger = Tagger.load(settings.out, together.device)
+            print(f"best epoch {training.best_epoch}, kept in {settings.out}; trained for {training.seconds:.0f} s")
+            print("\n".join(task.report()))
 
 
 if __name__ == "__main__":

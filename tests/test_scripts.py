@@ -8,9 +8,10 @@ import pytest
 import torch
 from _scores import best_threshold, by_majority, score_tags, win_rate
 from running import run
-from train_window import Settings, batches, build_tagger, objective, read_splits, tag_set
+from train_window import Corpus, Epoch, Settings, Tagging, build_tagger, read_corpus
 
-from cs224d_l3.corpora import Sentence
+from cs224d_l3 import sliding_windows
+from cs224d_l3.corpora import Sentence, capitalisation
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,8 +53,8 @@ def test_training_on_columns_learns_them(trained) -> None:  # type: ignore[no-un
     assert float(epochs[best]) == max(map(float, epochs.values()))
     assert min(e for e, f1 in epochs.items() if f1 == epochs[best]) == best
     assert len(epochs) == best + 5  # patience
-    assert (folder / "runs" / "window.pt").exists()
-    assert list((folder / "runs").iterdir()) == [folder / "runs" / "window.pt"]
+    left = sorted(path.name for path in (folder / "runs").iterdir())
+    assert left == ["window.events", "window.jsonl", "window.last.pt", "window.pt"]
 
 
 def test_training_is_repeatable(trained) -> None:  # type: ignore[no-untyped-def]
@@ -212,16 +213,20 @@ def test_majority_is_the_most_frequent_tag_of_a_word() -> None:
 SENTENCES = [Sentence("Ann saw Paris saw".split(), ["O", "O", "LOC", "O"])]
 
 
+CORPUS = Corpus(lambda: iter(SENTENCES), [], [])
+CPU = torch.device("cpu")
+
+
 def test_given_vectors_are_the_networks_and_their_words_are_not_rare(tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("PARIS 9 9\nparis 1 2\nParis 8 8\nRome 3 4\n")
-    tagger, rare = build_tagger(Settings(vectors=path), ["O", "LOC"], SENTENCES)
-    words, vectors = tagger.vocabulary.words, tagger.model.input.L.weight
+    task = Tagging(Settings(vectors=path), CORPUS, CPU)
+    words, vectors = task.tagger.vocabulary.words, task.model.input.L.weight
     assert sorted(words) == ["<pad>", "<unk>", "ann", "paris", "rome", "saw"]
     assert vectors[words.index("paris")].tolist() == [1, 2]
     assert vectors[words.index("rome")].tolist() == [3, 4]
-    assert [word for word, r in zip(words, rare.tolist(), strict=True) if r] == ["ann"]
-    cased, _ = build_tagger(Settings(vectors=path, capitalisation=False), ["O", "LOC"], SENTENCES)
+    assert [word for word, r in zip(words, task.rare.tolist(), strict=True) if r] == ["ann"]
+    cased, _ = build_tagger(Settings(vectors=path, capitalisation=False), CORPUS)
     assert cased.model.input.L.weight[cased.vocabulary.words.index("Paris")].tolist() == [8, 8]
     assert cased.model.input.C is None
 
@@ -229,35 +234,54 @@ def test_given_vectors_are_the_networks_and_their_words_are_not_rare(tmp_path: P
 def test_batches_hold_every_window_once_in_a_new_order() -> None:
     target = torch.tensor([0, 1, 0, 0, 2, 0])
     generator = torch.Generator().manual_seed(0)
-    epochs = [torch.cat(batches(Settings(batch=4), target, generator)).tolist() for _ in range(3)]
+    epochs = [torch.cat([b for (b,) in Epoch(Settings(batch=4), target, generator)]).tolist() for _ in range(3)]
     assert all(sorted(epoch) == list(range(6)) for epoch in epochs)
     assert epochs[0] != epochs[1] or epochs[1] != epochs[2]
     for _ in range(5):
-        pairs = torch.cat(batches(Settings(batch=1, objective="max-margin"), target, generator))
-        assert sorted(pairs[:, 0].tolist()) == [1, 4]
-        assert set(pairs[:, 1].tolist()) <= {0, 2, 3, 5}
+        pairs = list(Epoch(Settings(batch=1, objective="max-margin"), target, generator))
+        assert sorted(int(true) for true, _ in pairs) == [1, 4]
+        assert {int(corrupt) for _, corrupt in pairs} <= {0, 2, 3, 5}
 
 
 def test_the_objective_has_its_margin() -> None:
-    scores = torch.tensor([[0.0, 0.5]])
-    assert objective(Settings(objective="max-margin", margin=2.0), scores, torch.zeros(1)).item() == 2.5
+    settings = Settings(objective="max-margin", margin=2.0, unknown=0, dropout=0)
+    entity = Corpus(lambda: iter([Sentence(s.words, ["O", "O", "ENTITY", "O"]) for s in SENTENCES]), [], [])
+    task = Tagging(settings, entity, CPU)
+    s, s_c = (task.tagger(*task.train[torch.tensor([i])]) for i in (2, 0))
+    torch.testing.assert_close(task.loss(torch.tensor([2]), torch.tensor([0])), (2 + s_c - s).squeeze())
+
+
+def test_windows_are_strides_of_one_row() -> None:
+    tagger, _ = build_tagger(Settings(window=3), CORPUS)
+    sentences = ["Ann saw Paris".split(), ["Ann"], "saw ann".split()]
+    windows = tagger.windows(sentences)
+    words, features = windows[torch.arange(6)]
+    expected = torch.cat([sliding_windows(tagger.vocabulary.encode(s), 3, 0) for s in sentences])
+    assert torch.equal(words, expected)
+    capitals = torch.cat([sliding_windows(torch.tensor([capitalisation(w) for w in s]), 3, 4) for s in sentences])
+    assert torch.equal(features, capitals)
+    assert torch.equal(windows[torch.tensor([[5, 0]])][0], expected[[5, 0]][None])
+    assert windows.lengths == [3, 1, 2]
+    counts = windows.count_words(len(tagger.vocabulary)).tolist()
+    assert counts == [[w.lower() for s in sentences for w in s].count(w) for w in tagger.vocabulary.words]
+    assert (len(tagger.windows([])), tagger.windows([]).lengths) == (0, [])
 
 
 def test_tags_are_brought_to_one_scheme_and_b_may_be_new_in_dev(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("a B-X\nb I-X\nc O\n")
     (tmp_path / "dev.txt").write_text("a B-X\nb B-X\nc O\n")
     settings = Settings(train=tmp_path / "train.txt", dev=tmp_path / "dev.txt")
-    splits = read_splits(settings)
-    assert splits.train[0].tags == ["I-X", "I-X", "O"]
-    assert splits.dev[0].tags == ["I-X", "B-X", "O"]
-    assert tag_set(splits) == ["O", "B-X", "I-X"]
-    assert read_splits(Settings(split=1)) != read_splits(Settings(split=0))
-    held_out = read_splits(Settings(train=tmp_path / "train.txt", objective="max-margin"))
+    corpus = read_corpus(settings)
+    assert next(corpus.train()).tags == ["I-X", "I-X", "O"]
+    assert corpus.dev[0].tags == ["I-X", "B-X", "O"]
+    assert build_tagger(settings, corpus)[0].tags == ["O", "B-X", "I-X"]
+    assert list(read_corpus(Settings(split=1)).train()) != list(read_corpus(Settings(split=0)).train())
+    held_out = read_corpus(Settings(train=tmp_path / "train.txt", objective="max-margin"))
     assert held_out.dev[0].tags == ["ENTITY", "ENTITY", "O"]
 
 
 def test_prediction_is_without_dropout_and_reads_capitals() -> None:
-    tagger, _ = build_tagger(Settings(dropout=0.9), ["O", "LOC"], SENTENCES)
+    tagger, _ = build_tagger(Settings(dropout=0.9), CORPUS)
     windows = tagger.windows([["paris"], ["Paris"]])
     scores = [tagger.predict(windows)[1] for _ in range(3)]
     assert torch.equal(scores[0], scores[1])
@@ -278,7 +302,8 @@ def test_a_scorers_threshold_is_kept(trained) -> None:  # type: ignore[no-untype
     from _tagger import Tagger
 
     folder, _ = trained
-    tagger, _ = build_tagger(Settings(objective="max-margin"), ["O", "ENTITY"], SENTENCES)
+    tagger, _ = build_tagger(Settings(objective="max-margin"), CORPUS)
+    tagger.tags = ["O", "ENTITY"]
     tagger.threshold = -1e9
     tagger.save(folder / "low.pt")
     again = Tagger.load(folder / "low.pt", torch.device("cpu"))

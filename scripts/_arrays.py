@@ -1,0 +1,105 @@
+"""Long rows of whole numbers: on the disk where they are too long for memory, and read in random order either way."""
+
+import mmap
+import tempfile
+from array import array
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+IN_MEMORY = 2**26  # bytes
+SHUFFLED_AT_ONCE, PIECE = 2**20, 2**12  # examples
+TYPES = {"b": torch.int8, "h": torch.int16, "i": torch.int32, "q": torch.int64}
+
+
+class Growing:
+    """Whole numbers as they come: in memory up to 64 MB, then in a file without a name in the folder for temporary
+    files (``TMPDIR``), which is mapped, so that the system holds of it what it has room for."""
+
+    def __init__(self, code: str) -> None:
+        self.code, self.count = code, 0
+        self.file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - as long as the tensor lives
+
+    def extend(self, numbers: Iterable[int]) -> None:
+        some = array(self.code, numbers)
+        self.count += len(some)
+        self.file.write(some.tobytes())
+
+    def __del__(self) -> None:
+        self.file.close()  # a mapping goes on without it
+
+    def tensor(self) -> Tensor:
+        """All of them, (N,)."""
+        if not self.count:
+            return torch.empty(0, dtype=TYPES[self.code])
+        if self.count * array(self.code).itemsize > IN_MEMORY:
+            self.file.flush()
+            memory: object = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_COPY)
+        else:
+            self.file.seek(0)
+            memory = bytearray(self.file.read())
+        return torch.frombuffer(memory, dtype=TYPES[self.code])
+
+
+class Shuffled(Sequence[Tensor]):
+    """The numbers below N in a random order, some at a time.
+
+    Up to a million are permuted at once. More are cut into pieces of 4,096, which are put in a random order; a million
+    numbers of it at a time are permuted when their turn comes, so that the memory does not grow with N.
+    """
+
+    def __init__(self, N: int, size: int, generator: torch.Generator) -> None:
+        self.N, self.size = N, size
+        self.group = -(-SHUFFLED_AT_ONCE // size) * size
+        self.at, self.permuted = 0, torch.empty(0, dtype=torch.int64)
+        self.pieces: Tensor | None = None
+        if N <= SHUFFLED_AT_ONCE:
+            self.group, self.permuted = N, torch.randperm(N, generator=generator)
+        else:
+            self.pieces = torch.randperm(N // PIECE, generator=generator)
+            self.seed = int(torch.randint(2**62, (), generator=generator))
+            self.at = -1
+
+    def __len__(self) -> int:
+        return -(-self.N // self.size)
+
+    def __getitem__(self, i: int) -> Tensor:  # type: ignore[override]
+        if not 0 <= i < len(self):
+            raise IndexError(f"batch must lie in 0 to {len(self) - 1}, got {i}")
+        start = i * self.size
+        if self.pieces is not None and start // self.group != self.at:
+            self.at = start // self.group
+            self.permuted = self._permute(self.at)
+        start -= self.at * self.group
+        return self.permuted[start : start + self.size]
+
+    def _permute(self, group: int) -> Tensor:
+        assert self.pieces is not None
+        begin = group * self.group
+        places = torch.arange(begin, min(begin + self.group, self.N))
+        places = places[torch.randperm(len(places), generator=torch.Generator().manual_seed(self.seed + group))]
+        whole = places < len(self.pieces) * PIECE
+        moved = self.pieces[(places // PIECE).clamp(max=len(self.pieces) - 1)] * PIECE + places % PIECE
+        return torch.where(whole, moved, places)
+
+
+class InOrder(Sequence[Tensor]):
+    """The numbers below N in order, some at a time."""
+
+    def __init__(self, N: int, size: int) -> None:
+        self.N, self.size = N, size
+
+    def __len__(self) -> int:
+        return -(-self.N // self.size)
+
+    def __getitem__(self, i: int) -> Tensor:  # type: ignore[override]
+        if not 0 <= i < len(self):
+            raise IndexError(f"batch must lie in 0 to {len(self) - 1}, got {i}")
+        return torch.arange(i * self.size, min((i + 1) * self.size, self.N))
+
+
+def around(text: Tensor, places: Tensor, before: int, after: int) -> Tensor:
+    """The words from so many before these places to so many after them; 0 beyond the text."""
+    at = places[:, None] + torch.arange(-before, after + 1)
+    return text[at.clamp(0, len(text) - 1)].long().masked_fill_((at < 0) | (at >= len(text)), 0)

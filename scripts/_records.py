@@ -1,0 +1,49 @@
+"""What a run was and how it went: a JSON line each, and the same numbers for TensorBoard."""
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+from _checkpoints import writing
+
+import cs224d_l3
+
+
+class Records:
+    """``{"step": 100, "loss": ...}`` line by line in one file, events for TensorBoard in a folder.
+
+    Going on after a stop, the lines after the step that the run goes on from are taken back.
+    """
+
+    def __init__(self, path: Path, events: Path, settings: dict[str, Any], step: int | None) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        kept = [line for line in path.read_text().splitlines() if _step(line) <= step] if step and path.exists() else []
+        with writing(path) as partial:
+            partial.write_text("".join(line + "\n" for line in kept))
+        self.file = path.open("a")
+        self.events = SummaryWriter(str(events), purge_step=None if step is None else step + 1)
+        versions = {"cs224d_l3": cs224d_l3.__version__, "torch": torch.__version__, "python": platform.python_version()}
+        self._line({"step": step or 0, "settings": settings, "versions": versions, "machine": platform.platform()})
+
+    def add(self, step: int, **numbers: float) -> None:
+        self._line({"step": step, **numbers})
+        for name, number in numbers.items():
+            self.events.add_scalar(name, number, step)
+
+    def _line(self, content: dict[str, Any]) -> None:
+        self.file.write(json.dumps(content) + "\n")
+        self.file.flush()
+
+    def close(self) -> None:
+        self.file.close()
+        self.events.close()
+
+
+def _step(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except ValueError:  # the process was ended within the line
+        return float("inf")
