@@ -400,7 +400,7 @@ class Run:
             "task": self.task.state_dict(),
             "settings": _plain(self.settings),
             "data": self.task.data(),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
         }
         self.together.from_first(lambda: save_checkpoint(self.files["last"], state))
         self.saved = time.monotonic()

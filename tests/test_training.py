@@ -1,0 +1,418 @@
+"""A run keeps what it has reached, whatever happens to it."""
+
+import errno
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from _arrays import Growing, InOrder, Shuffled, around
+from _checkpoints import CannotSaveError, load_checkpoint, save_checkpoint, set_aside, writing
+from _training import Run
+from hypothesis import given
+from hypothesis import strategies as st
+from running import Result, run
+from torch import Tensor
+
+ROOT = Path(__file__).parents[1]
+COLUMNS = "".join(f"{who} O\nlives O\nin O\n{where} LOC\n. O\n\n" for who in "ABCDEFGH" for where in ("Rome", "Oslo"))
+TEXT = "the cat sat .\na the dog ran .\nthe dog sat .\n" * 12
+SMALL = ("--d", 4, "--hidden", 4, "--batch", 8, "--lr", 0.3, "--threads", 1, "--epochs", 3)
+TRAINERS = {
+    "softmax": ("train_window", "--train", "columns.txt", "--l2", 1e-3),
+    "max-margin": ("train_window", "--train", "columns.txt", "--objective", "max-margin"),
+    "window": ("train_language_model", "--train", "text.txt", "--tau", 2, "--size", 2),
+    "recurrent": ("train_language_model", "--train", "text.txt", "--model", "recurrent", "--rows", 4, "--steps", 3),
+    "vectors": ("train_vectors", "--train", "text.txt", "--window", 3),
+}  # fmt: skip
+
+
+class KilledError(BaseException):
+    """What SIGKILL is to a run that has this process to itself."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "columns.txt").write_text(COLUMNS)
+    (tmp_path / "text.txt").write_text(TEXT)
+    return tmp_path
+
+
+def train(folder: Path, kind: str, *arguments: object) -> Result:
+    script, *own = TRAINERS[kind]
+    few = ("--batch", 2) if kind == "max-margin" else ()
+    return run(str(script), *own, *SMALL, *few, "--out", f"{kind}.pt", *arguments, cwd=folder)
+
+
+def state(folder: Path, kind: str) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(folder / f"{kind}.last.pt", weights_only=True)
+    return content
+
+
+def assert_same(a: Any, b: Any, path: str = "") -> None:
+    """Bit for bit; times are not compared."""
+    if isinstance(a, Tensor):
+        assert torch.equal(a, b), path
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), path
+        for key in a.keys() - {"seconds", "settings"}:
+            assert_same(a[key], b[key], f"{path}/{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), path
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_same(x, y, f"{path}/{i}")
+    else:
+        assert a == b, path
+
+
+def during(step: int, what: Callable[[Run], object], after: bool = False) -> Any:
+    """Lets something happen within an update of a run, before its parameters have moved or after."""
+    update = Run._update
+
+    def disturbed(self: Run, batch: Any) -> None:
+        if self.step == step and not after:
+            what(self)
+        update(self, batch)
+        if self.step == step and after:
+            what(self)
+
+    return mock.patch.object(Run, "_update", disturbed)
+
+
+def kill(_: Run) -> None:
+    raise KilledError
+
+
+@pytest.mark.parametrize("kind", TRAINERS)
+@pytest.mark.parametrize(("step", "every"), [(2, 0), (11, 1e9), (17, 0)])
+def test_a_killed_run_ends_as_one_that_was_never_stopped(folder: Path, kind: str, step: int, every: float) -> None:
+    """Saved after every update, or at the ends of epochs alone; killed within an update, after it moved parameters."""
+    whole = train(folder, kind)
+    assert whole.returncode == 0, whole.stderr
+    expected = state(folder, kind)
+    with during(step, kill, after=True), pytest.raises(KilledError):
+        train(folder, kind, "--save-every", every)
+    if (folder / f"{kind}.last.pt").exists():
+        again = train(folder, kind, "--resume")
+        assert "going on in epoch" in again.stdout
+    else:  # before anything was saved
+        again = train(folder, kind)
+    assert again.returncode == 0, again.stderr
+    assert_same(state(folder, kind), expected)
+    if kind != "vectors":
+        best = [load_checkpoint(folder / name, {"model"})["model"] for name in (f"{kind}.pt", f"{kind}.1.pt")]
+        assert_same(*best)
+    assert again.stdout.splitlines()[-1].split("in ")[0] == whole.stdout.splitlines()[-1].split("in ")[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("kind", ["softmax", "recurrent"])
+def test_a_signal_stops_after_the_update_and_saves(folder: Path, kind: str, number: int) -> None:
+    train(folder, kind)
+    expected = state(folder, kind)
+    with during(5, lambda _: os.kill(os.getpid(), number)):
+        stopped = train(folder, kind)
+    assert stopped.returncode == 128 + number
+    assert stopped.stderr.strip().endswith("and saved: --resume goes on from there")
+    assert state(folder, kind)["step"] == 6
+    handlers = {signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    assert handlers == {signal.default_int_handler, signal.SIG_DFL}
+    again = train(folder, kind, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert_same(state(folder, kind), expected)
+
+
+def test_a_run_that_has_ended_goes_on_for_more_epochs(folder: Path) -> None:
+    train(folder, "softmax", "--epochs", 5, "--patience", 9)
+    expected = state(folder, "softmax")
+    train(folder, "softmax", "--epochs", 2, "--patience", 9)
+    assert run("train_window", "--resume", "--out", "softmax.pt", cwd=folder).returncode == 0  # nothing left to do
+    more = run("train_window", "--resume", "--out", "softmax.pt", "--epochs", 5, cwd=folder)
+    assert more.returncode == 0, more.stderr
+    assert_same(state(folder, "softmax"), expected)
+
+
+def test_going_on_with_other_settings_or_data_is_refused(folder: Path) -> None:
+    assert "resume needs a run in out, and there is no" in train(folder, "softmax", "--resume").stderr
+    with during(4, kill), pytest.raises(KilledError):
+        train(folder, "softmax", "--save-every", 0)
+    before = sorted((path, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
+    refused = train(folder, "softmax", "--resume", "--lr", 0.1, "--batch", 4)
+    assert refused.returncode == 2
+    assert "resume must not change batch from 8 to 4, lr from 0.3 to 0.1; --accept-changes allows it" in refused.stderr
+    (folder / "columns.txt").write_text(COLUMNS + "Kyiv LOC\n. O\n")
+    other = train(folder, "softmax", "--resume")
+    assert other.returncode == 2
+    assert "resume must have the data of softmax.last.pt" in other.stderr
+    (folder / "columns.txt").write_text(COLUMNS)
+    assert before == sorted((path, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
+    assert train(folder, "softmax", "--resume", "--lr", 0.1, "--accept-changes").returncode == 0
+    assert state(folder, "softmax")["settings"]["lr"] == 0.1
+
+
+# ------------------------------------------------------------------------------------------------- trouble
+
+
+def spoil(run: Run) -> None:
+    run.task.model.hidden.W.data[0, 0] = torch.nan  # type: ignore[union-attr, operator, index]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor(folder: Path) -> None:
+    with during(13, spoil):
+        result = train(folder, "softmax")
+    assert result.returncode == 3
+    assert "the loss is nan in step 14, batch " in result.stderr
+    assert "the first tensor that is not finite is the parameter hidden.W: try a smaller --lr than 0.3" in result.stderr
+    assert "softmax.last.pt has the last good state" in result.stderr
+    assert all(t.isfinite().all() for t in state(folder, "softmax")["model"].values())
+
+
+def test_updates_that_are_not_finite_are_left_out(folder: Path) -> None:
+    def poison(run: Run) -> None:
+        first = next(iter(run.task.model.parameters()))
+        average = run.together.average_rows
+
+        def spoilt(model: torch.nn.Module) -> None:
+            average(model)
+            if run.step == 5:
+                first.grad = first.grad * torch.inf  # type: ignore[operator]
+
+        run.together.average_rows = spoilt  # type: ignore[method-assign]
+
+    with during(4, poison):
+        assert "the gradient of input.L.weight: try a smaller" in train(folder, "softmax").stderr
+    with during(4, poison):
+        result = train(folder, "softmax", "--skip-nonfinite")
+    assert result.returncode == 0, result.stderr
+    assert "1 updates skipped" in result.stdout
+    assert all(t.isfinite().all() for t in state(folder, "softmax")["model"].values())
+
+
+def full_disk(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_leaves_what_was_saved(folder: Path) -> None:
+    train(folder, "softmax", "--epochs", 1)
+    before = (folder / "softmax.last.pt").read_bytes()
+    with during(9, lambda _: mock.patch.object(Path, "write_bytes", full_disk).start()):
+        result = train(folder, "softmax", "--resume", "--epochs", 2)
+    mock.patch.stopall()
+    assert result.returncode == 4
+    assert "No space left on device; softmax.last.pt is as it was before" in result.stderr
+    assert (folder / "softmax.last.pt").read_bytes() == before
+    assert not list(folder.glob("*.partial"))
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def write(fail: Callable[[], Any]) -> None:
+        with writing(path) as partial:
+            partial.write_text("half")
+            fail()
+
+    with pytest.raises(ZeroDivisionError):
+        write(lambda: 1 / 0)
+    with pytest.raises(CannotSaveError, match="file is as it was before"):
+        write(full_disk)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class Executes:
+    def __init__(self, call: Callable[..., Any], *arguments: Any) -> None:
+        self.parts = call, arguments
+
+    def __reduce__(self) -> Any:
+        return self.parts
+
+
+HOSTILE = {
+    "os.system": Executes(os.system, "touch harmed"),
+    "subprocess": Executes(subprocess.check_output, ["touch", "harmed"]),
+    "eval": Executes(eval, "open('harmed', 'w')"),
+    "exec": Executes(exec, "open('harmed', 'w')"),
+    "open": Executes(open, "harmed", "w"),
+    "getattr": Executes(getattr, "harmed", "format"),
+    "import": Executes(__import__, "os"),
+    "torch.load": Executes(torch.load, "harmed", "cpu"),
+    "pathlib": Path("harmed"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("save", [torch.save, lambda content, path: Path(path).write_bytes(pickle.dumps(content))])
+def test_a_hostile_file_is_refused_and_not_run(folder: Path, kind: str, save: Callable[..., Any]) -> None:
+    keys = "settings model words tags network threshold processes order generator optimizer task data".split()
+    for name in ("softmax.last.pt", "evil.pt"):
+        save(dict.fromkeys(keys) | {"version": HOSTILE[kind]}, folder / name)
+    for result in (train(folder, "softmax", "--resume"), run("tag", "a", "--checkpoint", "evil.pt", cwd=folder)):
+        assert result.returncode == 2
+        assert "cannot be read as one" in result.stderr
+    assert not (folder / "harmed").exists()
+
+
+def test_a_damaged_or_newer_state_is_one_sentence(folder: Path) -> None:
+    train(folder, "softmax", "--epochs", 1)
+    path = folder / "softmax.last.pt"
+    whole, content = path.read_bytes(), state(folder, "softmax")
+    for size in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        result = train(folder, "softmax", "--resume")
+        assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+        assert "softmax.last.pt: expected a checkpoint of this script" in result.stderr
+    for changed, message in (
+        ({**content, "version": "9.0"}, "expected a checkpoint of version 0.1.0 or older, got 9.0"),
+        ({k: v for k, v in content.items() if k != "order"}, "another kind of file"),
+        ({**content, "model": {}}, "expected the state of such a run, and"),
+        ({**content, "optimizer": {}}, "expected the state of such a run, and"),
+    ):
+        torch.save(changed, path)
+        result = train(folder, "softmax", "--resume")
+        assert result.returncode == 2
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+# ------------------------------------------------------------------------------------------------- records
+
+
+def test_an_earlier_run_is_moved_aside(folder: Path) -> None:
+    for i in range(3):
+        result = train(folder, "softmax", "--epochs", i + 1)
+    assert "an earlier run is now softmax.2.pt" in result.stdout
+    epochs = [load_checkpoint(folder / f"softmax{n}.last.pt", {"epoch"})["epoch"] for n in (".1", ".2", "")]
+    assert epochs == [2, 3, 4]
+    assert (folder / "softmax.1.events").is_dir()
+    assert set_aside(folder / "never.pt") is None
+
+
+def test_a_run_is_recorded_once_however_often_it_was_stopped(folder: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(folder, "softmax", "--save-every", 1e9)
+    expected = [json.loads(line) for line in (folder / "softmax.jsonl").read_text().splitlines()]
+    for step in (15, 20):
+        with during(step, kill), pytest.raises(KilledError):
+            train(folder, "softmax", "--save-every", 1e9, *(["--resume"] if step > 15 else []))
+    path = folder / "softmax.jsonl"
+    path.write_text(path.read_text() + '{"step": 99')  # the process was ended within a line
+    assert train(folder, "softmax", "--resume").returncode == 0
+    found = [json.loads(line) for line in (folder / "softmax.jsonl").read_text().splitlines()]
+    assert found[0]["settings"]["batch"] == 8
+    assert found[0]["versions"]["torch"] == torch.__version__
+
+    def numbers(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{k: v for k, v in line.items() if k != "speed"} for line in lines if "settings" not in line]
+
+    assert numbers(found) == numbers(expected)
+    events = EventAccumulator(str(folder / "softmax.events")).Reload()
+    assert [e.value for e in events.Scalars("dev_f1")] == pytest.approx([line["dev_f1"] for line in numbers(found)])
+
+
+def test_quiet_prints_the_result_alone(folder: Path) -> None:
+    result = train(folder, "softmax", "--quiet")
+    assert result.stdout.startswith("best epoch")
+    assert result.stderr == ""
+
+
+# -------------------------------------------------------------------------------------------------- arrays
+
+
+@given(st.integers(0, 60), st.integers(1, 9), st.integers(0, 99))
+def test_an_order_is_a_permutation_in_pieces(N: int, size: int, seed: int) -> None:
+    """Small enough for one, or in pieces; the same however it is read."""
+    for at_once in (16, 100):
+        with mock.patch("_arrays.SHUFFLED_AT_ONCE", at_once), mock.patch("_arrays.PIECE", 4):
+            orders = [Shuffled(N, size, torch.Generator().manual_seed(seed)) for _ in range(2)]
+            forward = [orders[0][i].tolist() for i in range(len(orders[0]))]
+            backward = [orders[1][i].tolist() for i in reversed(range(len(orders[1])))]
+            assert forward == backward[::-1]
+            assert sorted(chain.from_iterable(forward)) == list(range(N))
+            assert all(len(batch) == size for batch in forward[:-1])
+            with pytest.raises(IndexError):
+                orders[0][len(orders[0])]
+
+
+def test_an_order_in_pieces_is_well_mixed() -> None:
+    N = 40_000
+    with mock.patch("_arrays.SHUFFLED_AT_ONCE", 4_000), mock.patch("_arrays.PIECE", 16):
+        order = torch.cat(list(Shuffled(N, 50, torch.Generator().manual_seed(0)))).double()
+    places = torch.arange(N).double()
+    assert abs(torch.corrcoef(torch.stack([order, places]))[0, 1]) < 0.05
+    assert (order.diff().abs() < 16).double().mean() < 0.01
+    means = order.view(-1, 50).mean(1)  # of a batch: as those of independent draws
+    assert means.std() == pytest.approx(N / 12**0.5 / 50**0.5, rel=0.15)
+
+
+@given(st.lists(st.lists(st.integers(-100, 100), max_size=5), max_size=12), st.integers(0, 40))
+def test_numbers_grow_in_memory_and_on_the_disk(pieces: list[list[int]], limit: int) -> None:
+    with mock.patch("_arrays.IN_MEMORY", limit):
+        growing = Growing("h")
+        growing.file.close()
+        growing = Growing("h")
+        for piece in pieces:
+            growing.extend(piece)
+        found = growing.tensor()
+        del growing
+    assert found.dtype == torch.int16
+    assert found.tolist() == list(chain.from_iterable(pieces))
+
+
+def test_words_around_a_place() -> None:
+    text = torch.tensor([5, 6, 7, 8], dtype=torch.int32)
+    found = around(text, torch.tensor([0, 2, 3]), 2, 1)
+    assert found.tolist() == [[0, 0, 5, 6], [5, 6, 7, 8], [6, 7, 8, 0]]
+    assert found.dtype == torch.int64
+    assert torch.cat(list(InOrder(7, 3))).tolist() == list(range(7))
+
+
+# ----------------------------------------------------------------------------------------------- processes
+
+
+def torchrun(folder: Path, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--"]
+    command += [str(ROOT / "scripts" / f"{script}.py"), *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.mark.skipif(not torch.distributed.is_available() or sys.platform == "win32", reason="needs gloo")
+@pytest.mark.parametrize("kind", ["softmax", "max-margin", "recurrent"])
+def test_two_processes_train_as_one(folder: Path, kind: str) -> None:
+    """Batches that two can share, and last ones of a single window."""
+    alone = ("--batch", 7, "--dropout", 0, "--lr", 0.1, "--epochs", 2)
+    alone += ("--unknown", 0) if kind != "recurrent" else ()
+    one = train(folder, kind, *alone)
+    assert one.returncode == 0, one.stderr
+    script, *own = TRAINERS[kind]
+    two = torchrun(folder, str(script), *own, *SMALL, *alone, "--out", "two.pt")
+    assert two.returncode == 0, two.stderr
+    assert two.stdout.count("best epoch") == 1
+    lines = [
+        [line.rsplit("  ", 1)[0] for line in r.stdout.splitlines() if line.startswith("epoch")] for r in (one, two)
+    ]
+    assert lines[0] == lines[1]
+    models = [load_checkpoint(folder / name, {"model"})["model"] for name in (f"{kind}.pt", "two.pt")]
+    for name, theta in models[0].items():
+        torch.testing.assert_close(models[1][name], theta, rtol=1e-3, atol=1e-4)
+    assert len(load_checkpoint(folder / "two.last.pt", {"processes"})["processes"]) == 2
+    if kind == "softmax":
+        refused = train(folder, kind, *alone, "--out", "two.pt", "--resume")
+        assert "resume must have as many processes as two.last.pt, 2, got 1" in refused.stderr
+
+
+def test_a_checkpoint_says_what_wrote_it(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "a.pt", {"x": 1})
+    assert load_checkpoint(tmp_path / "a.pt", {"x"})["version"] == "0.1.0"
