@@ -6,6 +6,7 @@ differentiable tensor operations on what was kept, so that higher orders follow 
 batched rule (``vmap``, and with it ``torch.func``) from all of them.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -96,4 +97,4 @@ def reduce(J: Tensor, reduction: str) -> Tensor:
 
 def rows(t: Tensor) -> Tensor:
     """The rows of a batch of any shape, one below the other: (..., n) -> (B, n)."""
-    return t if t.ndim == 2 else t.reshape(t.shape[:-1].numel(), t.shape[-1])
+    return t if t.ndim == 2 else t.reshape(math.prod(t.shape[:-1]), t.shape[-1])  # Size.numel() is no symbol

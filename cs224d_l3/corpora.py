@@ -4,9 +4,10 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,7 +57,9 @@ def stream_columns(path: str | PathLike[str]) -> Iterator[Sentence]:
         if fields and not fields[0].startswith("-DOCSTART-"):
             columns = columns or len(fields)
             if len(fields) < 2 or len(fields) != columns:
-                raise ValueError(f"{place}: expected {max(columns, 2)} columns, word first and tag last, got {line!r}")
+                raise ValueError(
+                    f"{place}: expected {max(columns, 2)} columns, word first and tag last, got {line[:60]!r}"
+                )
             tag = fields[-1]
             if tag != OUTSIDE:
                 is_iob = is_iob_tag(tag)
@@ -108,18 +111,21 @@ def tokenize(text: str) -> list[str]:
     return re.findall(r"\w+(?:[.'’-]\w+)*|[^\w\s]", text)
 
 
-def read_text(path: str | PathLike[str], split: Callable[[str], list[str]] = str.split) -> Iterator[list[str]]:
+def read_text(
+    path: str | PathLike[str] | BinaryIO, split: Callable[[str], list[str]] = str.split, longest: int = -1
+) -> Iterator[list[str]]:
     """The sentences of a text file, one a line; empty lines are skipped. The file is read as the sentences are.
 
     Args:
-        path: the file.
+        path: the file, or a stream of bytes.
         split: makes words of a line: those set apart by blanks, or :func:`tokenize`.
+        longest: a line of more bytes is read in pieces, each a sentence, so that the memory is bounded; -1 for none.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: with file and line, bytes that are no UTF-8 text.
     """
-    return (words for _, line in _lines(path) if (words := split(line)))
+    return (words for _, line in _lines(path, longest) if (words := split(line)))
 
 
 def capitalisation(word: str) -> int:
@@ -230,16 +236,29 @@ def _is_number(field: str) -> bool:
 # ------------------------------------------------------------------------------------------------ files
 
 
-def _lines(path: str | PathLike[str]) -> Iterator[tuple[str, str]]:
-    """The lines of a UTF-8 file, each with its place, "file:line", for messages."""
-    with Path(path).open("rb") as file:
-        for number, line in enumerate(file, start=1):
+def _lines(source: str | PathLike[str] | BinaryIO, longest: int = -1) -> Iterator[tuple[str, str]]:
+    """The lines of a UTF-8 file, each with its place, "file:line", for messages; longer ones in pieces."""
+    with Path(source).open("rb") if isinstance(source, (str, PathLike)) else nullcontext(source) as file:
+        name = source if isinstance(source, (str, PathLike)) else getattr(source, "name", "stream")
+        number, rest, codec = 1, b"", "utf-8-sig"
+        while line := rest + file.readline(longest):
+            line, rest = _cut(line) if 0 < longest <= len(line) and not line.endswith(b"\n") else (line, b"")
             try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                text = line.decode(codec)
             except UnicodeDecodeError as error:
-                raise ValueError(
-                    f"{path}:{number}: expected UTF-8 text, got the byte {line[error.start]:#04x}"
-                ) from None
+                wrong = error.object[error.start]
+                raise ValueError(f"{name}:{number}: expected UTF-8 text, got the byte {wrong:#04x}") from None
             if "\0" in text:  # which UTF-8 allows and no text has
-                raise ValueError(f"{path}:{number}: expected UTF-8 text, got the byte 0x00")
-            yield f"{path}:{number}", text
+                raise ValueError(f"{name}:{number}: expected UTF-8 text, got the byte 0x00")
+            yield f"{name}:{number}", text.rstrip("\r\n")
+            number, codec = number + line.endswith(b"\n"), "utf-8"
+
+
+def _cut(line: bytes) -> tuple[bytes, bytes]:
+    """In two, at the last blank; or else before the last character."""
+    at = max(line.rfind(b" "), line.rfind(b"\t"))
+    if at <= 0:
+        at = len(line) - 1
+        while at > 1 and line[at] & 0xC0 == 0x80:  # within a character
+            at -= 1
+    return line[:at], line[at:]

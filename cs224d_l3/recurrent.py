@@ -56,7 +56,7 @@ def elman(
         raise ValueError(f"a_0 must have shape {(*batch, len(b))}, the batch of x and m, got {tuple(a_0.shape)}")
     unit = find_unit(f)
     check_clip(clip)
-    x_, W, H, b, a_0 = autocast(x.reshape(x.shape[:-2].numel(), T, n), W, H, b, rows(a_0))
+    x_, W, H, b, a_0 = autocast(x.reshape(math.prod(batch), T, n), W, H, b, rows(a_0))
     a = _Elman.call(x_, W, H, b, a_0, unit, clip)
     return a.reshape(*batch, T, len(b))
 

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -34,26 +33,43 @@ class Settings:
             raise ValueError("the sentence must hold a word")
 
 
+LONGEST = 2**20  # bytes of a line; of a longer one each piece is a sentence
+TOGETHER = 8192  # words
+
+
 def sentences(settings: Settings) -> Iterator[list[str]]:
     """The words of one sentence after another."""
     if settings.file is None:
         yield tokenize(settings.sentence or "")
-    elif settings.file == Path("-"):
-        yield from map(tokenize, sys.stdin)
     else:
-        yield from (tokenize(" ".join(words)) for words in read_text(settings.file))
+        source = sys.stdin.buffer if settings.file == Path("-") else settings.file
+        yield from read_text(source, tokenize, LONGEST)
+
+
+def together(text: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    """Sentences with some thousand words in all."""
+    some: list[list[str]] = []
+    words = 0
+    for sentence in text:
+        some.append(sentence)
+        words += len(sentence)
+        if words >= TOGETHER:
+            yield some
+            some, words = [], 0
+    if some:
+        yield some
 
 
 def main() -> None:
     settings = tyro.cli(Settings)
     tagger = Tagger.load(settings.checkpoint, pick_device(settings.device))
-    text = filter(None, sentences(settings))
-    while some := list(islice(text, 256)):
+    for some in together(filter(None, sentences(settings))):
+        lines = []
         for words, tagged in zip(some, tagger.tag(some), strict=True):
             tags = convert_iob([tag for tag, _ in tagged], "IOB2")
-            for word, tag, (_, score) in zip(words, tags, tagged, strict=True):
-                print(f"{word}\t{tag}\t{score:.3f}")
-            print()
+            lines += [f"{word}\t{tag}\t{score:.3f}" for word, tag, (_, score) in zip(words, tags, tagged, strict=True)]
+            lines.append("")
+        print("\n".join(lines), flush=True)
 
 
 if __name__ == "__main__":

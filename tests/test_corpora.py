@@ -1,11 +1,15 @@
 """Real text in: what is read right, and what is refused with file and line."""
 
+import io
+import re
 from collections import Counter
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cs224d_l3.corpora import (
@@ -204,3 +208,75 @@ def test_vectors_of_no_wanted_word_are_refused(write) -> None:  # type: ignore[n
         read_vectors(write("a 1 2\n"), wanted={"b"})
     with pytest.raises(ValueError, match="expected vectors of some words, got none"):
         read_vectors(write(""))
+
+
+# ---------------------------------------------------------------------------------------- imperfect files
+
+PIECES = [
+    *(b"Ann O", b"\tPER", b"B-LOC", b"I-", b" ", b"\n", b"\r\n", b"\r", b"-DOCSTART-", b"1.5", b"nan", b"<pad>"),
+    *(b"\xef\xbb\xbf", b"\xe9", b"\0", b"\x85", "\u2028".encode(), "日本".encode(), b"a" * 300),
+]
+FILES = st.one_of(st.binary(max_size=80), st.lists(st.sampled_from(PIECES), max_size=20).map(b"".join))
+
+
+@pytest.mark.parametrize("read", [read_columns, lambda path: list(read_text(path)), read_vectors])
+@given(FILES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_read_or_refused_with_their_place(tmp_path: Path, read: Any, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    found, refused = None, ""
+    try:
+        found = read(path)
+    except ValueError as error:
+        refused = str(error)
+    if refused:
+        assert re.match(rf"{re.escape(str(path))}(:\d+)?: [^\n]*$", refused)
+    elif read is read_columns:
+        assert found
+        assert all(s.words and len(s.words) == len(s.tags) for s in found)
+        assert all(not re.search(r"\s", field) for s in found for field in (*s.words, *s.tags))
+    elif read is read_vectors:
+        assert found[1].isfinite().all()
+        assert found[1].shape[0] == len(found[0])
+    else:
+        assert [words for words in found if not words] == []
+
+
+def test_files_as_editors_leave_them(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    expected = [(["Zoë", "b"], ["O", "X"]), (["c"], ["O"])]
+    for content in (
+        "Zoë O\nb X\n\nc O\n",
+        "\ufeffZoë O\r\nb X\r\n\r\nc O\r\n",
+        "Zoë\tO\nb\t X \t\n \t \nc O",
+        "\n\nZoë O  \nb X\n\n\n\nc O\n\n\n",
+        "-DOCSTART- O\n\nZoë O\nb X\n\n-DOCSTART- O\n\nc O\n",
+    ):
+        path.write_bytes(content.encode())
+        assert read_columns(path) == expected
+    path.write_bytes("Zoë O\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="file:1: expected UTF-8 text, got the byte 0xeb"):
+        read_columns(path)
+    path.write_text("a O\n" + "b" * 10**6 + "\n")
+    with pytest.raises(ValueError, match="file:2: expected 2 columns") as info:
+        read_columns(path)
+    assert len(str(info.value)) < 300
+    path.write_text("b" * 10**6 + " O\n")
+    assert read_columns(path)[0].words == ["b" * 10**6]
+
+
+@given(st.text("aé日 \t", max_size=60), st.integers(4, 20))
+def test_long_lines_come_in_pieces(line: str, longest: int) -> None:
+    """The same words; a word that is itself longer is cut between two characters."""
+    pieces = list(read_text(io.BytesIO(line.encode()), longest=longest))
+    assert "".join(chain.from_iterable(pieces)) == "".join(line.split())
+    if all(len(word.encode()) < longest for word in line.split()):
+        assert list(chain.from_iterable(pieces)) == line.split()
+    assert all(len(" ".join(piece).encode()) <= 2 * longest for piece in pieces)
+
+
+def test_a_vocabulary_of_a_million_words() -> None:
+    vocabulary = Vocabulary((str(i) for i in range(10**6)), lower=False)
+    assert len(vocabulary) == 10**6 + 2
+    assert vocabulary.encode(["999999", "1000000"]).tolist() == [10**6 + 1, 1]

@@ -310,6 +310,19 @@ def test_words_are_joined_as_text() -> None:
     assert join([]) == ""
 
 
+def test_an_exported_model_is_the_model(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, kind, _ = trained
+    result = run("export", "runs/language_model.pt", "--program", "m.pt2", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    program = torch.export.load(folder / "m.pt2").module()
+    model = Language.load(folder / "runs" / "language_model.pt", torch.device("cpu")).model
+    reads = (
+        [torch.tensor([[3], [4], [2]]), torch.ones(3, 8)] if kind == "recurrent" else [torch.tensor([[3, 4, 2]] * 5)]
+    )
+    with torch.no_grad():
+        torch.testing.assert_close(program(*reads), model(*reads))
+
+
 # -------------------------------------------------------------------------------------------- ranking vectors
 
 

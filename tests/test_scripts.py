@@ -1,8 +1,10 @@
 """The scripts, run small, as a user runs them."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from running import run
 from train_window import Corpus, Epoch, Settings, Tagging, build_tagger, read_corpus
 
 from cs224d_l3 import sliding_windows
-from cs224d_l3.corpora import Sentence, capitalisation
+from cs224d_l3.corpora import Sentence, capitalisation, read_vectors
 
 ROOT = Path(__file__).parents[1]
 
@@ -308,3 +310,49 @@ def test_a_scorers_threshold_is_kept(trained) -> None:  # type: ignore[no-untype
     tagger.save(folder / "low.pt")
     again = Tagger.load(folder / "low.pt", torch.device("cpu"))
     assert [tag for tag, _ in again.tag([["Ann", "saw"]])[0]] == ["ENTITY", "ENTITY"]
+
+
+@pytest.mark.parametrize("objective", ["softmax", "max-margin"])
+def test_an_exported_tagger_is_the_tagger(trained, objective: str) -> None:  # type: ignore[no-untyped-def]
+    from _tagger import Tagger
+
+    folder, _ = trained
+    run(
+        "train_window",
+        "--train",
+        "train.txt",
+        "--objective",
+        objective,
+        *SMALL,
+        "--epochs",
+        1,
+        "--out",
+        "e.pt",
+        cwd=folder,
+    )
+    result = run("export", "e.pt", "--vectors", "v.txt", "--program", "e.pt2", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    extra = {"model.json": ""}
+    program = torch.export.load(folder / "e.pt2", extra_files=extra).module()
+    tagger = Tagger.load(folder / "e.pt", CPU)
+    words, features = tagger.windows([["Ann", "lives", "in", "Rome", "."]])[torch.arange(5)]
+    with torch.no_grad():
+        torch.testing.assert_close(program(words, features), tagger(words, features))
+    assert json.loads(extra["model.json"])["tags"] == tagger.tags
+    known, vectors = read_vectors(folder / "v.txt")
+    assert known == tagger.vocabulary.words[2:]
+    torch.testing.assert_close(vectors, tagger.model.input.L.weight[2:].detach(), rtol=1e-5, atol=1e-6)
+    assert run("export", "nowhere.pt", cwd=folder).returncode == 2
+
+
+def test_tagging_a_stream_in_pieces(trained) -> None:  # type: ignore[no-untyped-def]
+    folder, _ = trained
+    text = "Ann lives in Rome . " * 40 + "\nBob lives in Oslo .\n"
+    with mock.patch("tag.TOGETHER", 7):
+        pieces = run("tag", "--file", "-", cwd=folder, stdin=text).stdout
+    whole = run("tag", "--file", "-", cwd=folder, stdin=text).stdout
+    assert pieces == whole
+    with mock.patch("tag.LONGEST", 100):
+        cut = run("tag", "--file", "-", cwd=folder, stdin=text).stdout
+    assert [line.split("\t")[0] for line in cut.split("\n") if line] == text.split()
+    assert cut.count("\n\n") > 5
