@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _checkpoints import writing
+from _checkpoints import CannotSaveError, writing
 
 import cs224d_l3
 
@@ -34,8 +34,11 @@ class Records:
             self.events.add_scalar(name, number, step)
 
     def _line(self, content: dict[str, Any]) -> None:
-        self.file.write(json.dumps(content) + "\n")
-        self.file.flush()
+        try:
+            self.file.write(json.dumps(content) + "\n")
+            self.file.flush()
+        except OSError as error:
+            raise CannotSaveError(f"cannot write {self.file.name}: {error.strerror}") from error
 
     def close(self) -> None:
         self.file.close()

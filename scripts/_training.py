@@ -27,7 +27,9 @@ from tqdm import tqdm
 from cs224d_l3._checks import check_number, check_size
 
 BAD_INPUT, NOT_FINITE, CANNOT_SAVE = 2, 3, 4  # exit statuses; 128 and a signal's number where a signal ended it
+# settings that may change when a run goes on: they decide how long, where and how loudly, not what is computed
 FREE = {"resume", "accept_changes", "epochs", "patience", "device", "save_every", "skip_nonfinite", "quiet"}
+FREE |= {"generate", "length", "temperature", "top_k", "nearest"}
 
 
 class NotFiniteError(ArithmeticError):
