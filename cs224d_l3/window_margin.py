@@ -212,8 +212,11 @@ class _WindowMargin(Function):
             else:
                 dX = torch.cat([dx.view(-1, X.shape[1]) for dx in (both @ W_s, delta @ W_v)])
             dX = (dX if keep is None else dX * keep).to(L.dtype)
-            dL = gradient_of_rows(dX[:, : L.shape[1]], read[0], L.shape, ctx.sparse and last) if L_ else None
-            dC = gradient_of_rows(dX[:, L.shape[1] :], read[1], C.shape) if C_ else None
+            d = L.shape[1]
+            if L_:
+                dL = gradient_of_rows(dX[:, :d].contiguous(), read[0], L.shape, ctx.sparse and last)
+            if C_:
+                dC = gradient_of_rows(dX[:, d:], read[1], C.shape)
         if W_:
             dW_s, start = both.mT @ x_s, ctx.varied.start * X.shape[1]
             dW = torch.cat([dW_s[:, :start], delta.mT @ x_v, dW_s[:, start:]], 1)

@@ -1,0 +1,326 @@
+"""Draws the notes' figures from our own code: networks trained by it, units and derivatives computed by it.
+
+python scripts/figures.py                       all of them into runs/figures, as PNG and SVG
+python scripts/figures.py units rates --out pictures
+
+1 boundary, 2 neuron, 3 layer, 4 window, 5 network, 6 weight, 7 and 8 errors, 9 to 14 units, 15 rates.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import matplotlib as mpl
+import torch
+import tyro
+from _checkpoints import writing
+from _drawings import BLUE, INK, PALE, RED, SHADE, Network
+from _training import run
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from cs224d_l3 import UNITS, AdaGrad, Layer, Tanh, softmax_cross_entropy
+
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "mathtext.fontset": "dejavusans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 2.0,
+    "savefig.dpi": 160,
+    "svg.hashsalt": "cs224d_l3",  # the same picture is the same file
+}
+
+
+def figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    made = Figure(figsize=(width, height), layout="constrained")
+    axes = made.subplots(1, columns, squeeze=False)[0]
+    return made, list(axes)
+
+
+# ----------------------------------------------------------------------------------------- 1 the boundary
+
+
+def interleaved(n: int = 240) -> tuple[Tensor, Tensor]:
+    """Two half circles, one in the other's bend."""
+    generator = torch.Generator().manual_seed(4)
+    angle = torch.rand(n, generator=generator) * torch.pi
+    noise = 0.16 * torch.randn(n, 2, generator=generator)
+    target = torch.arange(n) % 2
+    upper = torch.stack([angle.cos(), angle.sin()], 1)
+    x = torch.where(target[:, None] == 0, upper, torch.stack([1 - angle.cos(), 0.45 - angle.sin()], 1))
+    return x + noise, target
+
+
+def train_classifier(model: nn.Module, x: Tensor, target: Tensor, steps: int = 600) -> float:
+    """Trains on all of it; returns the share that is told right, in per cent."""
+    optimizer = AdaGrad(model.parameters(), lr=0.3)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        softmax_cross_entropy(model(x), target).backward()
+        optimizer.step()
+    return 100 * float((model(x).argmax(1) == target).double().mean())
+
+
+def boundary() -> Figure:
+    """Figure 1: what a linear classifier cannot tell apart, ten tanh units can."""
+    torch.manual_seed(0)
+    x, target = interleaved()
+    models = {
+        "linear": Layer(2, 2, None),
+        "ten tanh units": nn.Sequential(Layer(2, 10, None), Tanh(), Layer(10, 2, None)),
+    }
+    made, axes = figure(7.6, 3.5, 2)
+    u, v = torch.meshgrid(torch.linspace(-1.7, 2.7, 300), torch.linspace(-1.25, 1.6, 200), indexing="xy")
+    for ax, (name, model) in zip(axes, models.items(), strict=True):
+        right = train_classifier(model, x, target)
+        with torch.no_grad():
+            z = model(torch.stack([u, v], -1).view(-1, 2))
+        lead = (z[:, 1] - z[:, 0]).view(u.shape)
+        ax.contourf(u, v, lead, levels=[-1e9, 0, 1e9], colors=["#fbe9dd", SHADE])
+        ax.contour(u, v, lead, levels=[0], colors=[INK], linewidths=1.4)
+        for k, color, marker in ((0, RED, "o"), (1, BLUE, "^")):
+            some = x[target == k]
+            ax.scatter(some[:, 0], some[:, 1], s=16, color=color, marker=marker, ec="white", lw=0.4)
+        ax.set_title(f"{name}: {right:.0f} % right")
+        ax.set(xticks=[], yticks=[], xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    return made
+
+
+# ---------------------------------------------------------------------------------------- 2-8 the networks
+
+
+def neuron() -> Figure:
+    """Figure 2: a = sigma(w^T x + b)."""
+    made, (ax,) = figure(5.6, 2.9)
+    net = Network(ax, [4, 1, 1], gap=2.2)
+    for i in range(1, 5):
+        net.line((1, i), (2, 1), INK, 1.2)
+        (x, y), (u, v) = net.at((1, i)), net.at((2, 1))
+        text = "$b$" if i == 4 else f"$w_{i}$"
+        net.label(x + 0.45 * (u - x), y + 0.45 * (v - y), text, BLUE)
+    net.arrow((2, 1), (3, 1), INK)
+    net.neurons({(1, 1): "$x_1$", (1, 2): "$x_2$", (1, 3): "$x_3$", (1, 4): "$1$", (2, 1): r"$\sigma$", (3, 1): "$a$"})
+    net.label(2.2, -1.05, r"$z = w^T x + b$")
+    net.label(4.4, -1.05, r"$a = \frac{1}{1 + e^{-z}}$", size=12)
+    net.frame(above=0.3, below=0.3, right=1.0)
+    return made
+
+
+def layer() -> Figure:
+    """Figure 3: a layer, every neuron of which reads the same x."""
+    made, (ax,) = figure(5.2, 3.1)
+    net = Network(ax, [4, 3, 3], gap=2.4)
+    for i in range(1, 5):
+        for j in range(1, 4):
+            net.line((1, i), (2, j), PALE, 1.0)
+    for j in range(1, 4):
+        net.arrow((2, j), (3, j), INK)
+    texts = {(1, i): f"$x_{i}$" for i in range(1, 5)} | {(2, j): r"$\sigma$" for j in range(1, 4)}
+    net.neurons(texts | {(3, j): f"$a_{j}$" for j in range(1, 4)})
+    net.label(1.2, 1.95, "$W, b$", BLUE)
+    net.label(2.4, -1.9, r"$z = Wx + b$")
+    net.label(4.8, -1.9, r"$a = \sigma(z)$")
+    net.frame(above=0.4, below=0.6)
+    return made
+
+
+def window() -> Figure:
+    """Figure 4: the window network, from the words of a window to its score."""
+    made, (ax,) = figure(7.6, 3.9)
+    net = Network(ax, [5, 8, 1], gap=3.4)
+    for i in range(1, 6):
+        for j in range(1, 9):
+            net.line((1, i), (2, j), PALE, 0.6)
+    for j in range(1, 9):
+        net.line((2, j), (3, 1), PALE, 0.9)
+    net.neurons({(3, 1): "$s$"} | {(1, i): f"$L_{{w_{i}}}$" for i in range(1, 6)}, strong={(1, 3): RED})
+    for i, word in enumerate(("Museums", "in", "Paris", "are", "amazing"), start=1):
+        x, y = net.at((1, i))
+        net.label(x - 0.55, y, word, RED if word == "Paris" else INK, ha="right")
+    net.label(0, -3.35, r"$x \in \mathbb{R}^{20}$")
+    net.label(0.9, 3.5, r"$W \in \mathbb{R}^{8 \times 20}, \, b \in \mathbb{R}^8$", BLUE)
+    net.label(3.4, -4.4, r"$a = f(Wx + b)$")
+    net.label(5.3, 2.2, r"$U \in \mathbb{R}^{8}$", BLUE)
+    net.label(6.8, -1.0, r"$s = U^T a$")
+    net.frame(left=1.9, right=0.7, above=0.4, below=0.8)
+    return made
+
+
+def _four_two_one(ax: Axes) -> Network:
+    return Network(ax, [4, 2, 1], gap=2.7)
+
+
+NAMES = (
+    {(1, i): f"$a_{i}^{{(1)}}$" for i in range(1, 5)} | {(2, j): f"$a_{j}^{{(2)}}$" for j in (1, 2)} | {(3, 1): "$s$"}
+)
+
+
+def network() -> Figure:
+    """Figure 5: the 4-2-1 network in the notes' letters."""
+    made, (ax,) = figure(5.8, 3.3)
+    net = _four_two_one(ax)
+    net.weights()
+    net.neurons(NAMES)
+    for layer, text in ((1, "layer 1: $x$"), (2, r"layer 2: $z^{(2)} = W^{(1)} x + b^{(1)}$"), (3, "layer 3")):
+        net.label(2.7 * (layer - 1), 2.25, text, size=9)
+    net.label(1.35, -1.75, "$W^{(1)}$", BLUE)
+    net.label(4.05, -0.85, "$W^{(2)}$", BLUE)
+    net.frame(above=0.75, below=0.3, left=0.9, right=0.7)
+    return made
+
+
+def weight() -> Figure:
+    """Figure 6: the only part of the network that W_14 has to do with."""
+    made, (ax,) = figure(5.8, 3.3)
+    net = _four_two_one(ax)
+    net.weights(strong={((1, 4), (2, 1)): RED, ((2, 1), (3, 1)): RED})
+    net.neurons(NAMES, strong={(1, 4): RED, (2, 1): RED, (3, 1): RED})
+    net.label(1.15, -1.0, "$W_{14}^{(1)}$", RED)
+    net.label(4.2, 0.6, "$W_{1}^{(2)}$", RED)
+    net.label(2.7, -2.0, r"$\partial s / \partial W_{14}^{(1)} = \delta_1^{(2)} a_4^{(1)}$", size=11)
+    net.frame(above=0.2, below=0.7)
+    return made
+
+
+def errors() -> Figure:
+    """Figures 7 and 8: an error goes back along its weight; from several, their sum does."""
+    made, axes = figure(8.2, 3.0, 2)
+    k, after = "{(k)}", "{(k+1)}"
+    for ax, targets in zip(axes, ((1,), (1, 2)), strict=True):
+        net = Network(ax, [1, len(targets)], gap=3.6)
+        for i in targets:
+            net.line((1, 1), (2, i), PALE, 1.2)
+            net.arrow((2, i), (1, 1), RED, bend=0.0)
+        net.neurons({(1, 1): "$j$"} | {(2, i): "$i$" if len(targets) == 1 else f"${i}$" for i in targets})
+        for i in targets:
+            x, y = net.at((2, i))
+            name = "i" if len(targets) == 1 else str(i)
+            net.label(x + 0.85, y, rf"$\delta_{name}^{after}$", RED, 12)
+            net.label(1.8, 0.5 * y + 0.32 * (1 if y >= 0 else -1), rf"$W_{{{name}j}}^{k}$", BLUE)
+        total = rf"W_{{ij}}^{k} \delta_i^{after}" if len(targets) == 1 else rf"\sum_i W_{{ij}}^{k} \delta_i^{after}"
+        net.label(0.9, -1.55, rf"$\delta_j^{k} = f'(z_j^{k}) \, {total}$", RED, 12)
+        ax.set_xlim(-0.9, 5.2)
+        ax.set_ylim(-2.0, 1.2)
+    return made
+
+
+# ------------------------------------------------------------------------------------------ 9-14 the units
+
+KINKS = {"hardtanh": (-1.0, 1.0), "relu": (0.0,), "leaky_relu": (0.0,)}
+FORMULAS = {
+    "sigmoid": (r"$\sigma(z) = 1 / (1 + e^{-z})$", 6.0),
+    "tanh": (r"$\tanh(z)$", 4.0),
+    "hardtanh": (r"$\mathrm{hardtanh}(z)$", 3.0),
+    "softsign": (r"$z / (1 + |z|)$", 6.0),
+    "relu": (r"$\max(z, 0)$", 3.0),
+    "leaky_relu": (r"$\max(z, kz), \, k = 0.01$", 3.0),
+}
+
+
+def units() -> Figure:
+    """Figures 9 to 14: each unit with its derivative, which jumps at the kinks."""
+    made = Figure(figsize=(8.4, 5.2), layout="constrained")
+    for ax, (name, (formula, reach)) in zip(made.subplots(2, 3).flat, FORMULAS.items(), strict=True):
+        unit = UNITS[name]
+        edges = [-reach, *KINKS.get(name, ()), reach]
+        for i, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+            z = torch.linspace(start + 1e-6, end - 1e-6, 200, dtype=torch.float64)  # between two kinks
+            ax.plot(z, unit.f(z), color=BLUE, label="$f(z)$" if i == 0 else None)
+            ax.plot(z, unit.f_prime(z), color=RED, ls="--", label="$f'(z)$" if i == 0 else None)
+        for kink in KINKS.get(name, ()):
+            at = torch.tensor(kink, dtype=torch.float64)
+            ax.plot(kink, unit.f(at), "o", color=BLUE, ms=4)
+            ax.plot(kink, unit.f_prime(at), "o", color=RED, ms=5)  # the value that is taken at the kink
+        ax.axhline(0, color=PALE, lw=0.8, zorder=0)
+        ax.axvline(0, color=PALE, lw=0.8, zorder=0)
+        ax.set_title(formula)
+        ax.set_xlabel("$z$")
+        ax.margins(y=0.12)
+        if name == "sigmoid":
+            ax.legend(loc="upper left")
+    return made
+
+
+# ----------------------------------------------------------------------------------------------- 15 rates
+
+
+def bowl(theta: Tensor) -> Tensor:
+    """A valley ten times as steep one way as the other."""
+    return 0.5 * (theta[..., 0] ** 2 + 10 * theta[..., 1] ** 2)
+
+
+def descend(make: Callable[[list[Tensor]], torch.optim.Optimizer], steps: int) -> Tensor:
+    """The places that an optimizer comes by, (steps + 1, 2)."""
+    theta = torch.tensor([-4.0, 1.7], requires_grad=True)
+    optimizer, path = make([theta]), [theta.detach().clone()]
+    for _ in range(steps):
+        optimizer.zero_grad()
+        bowl(theta).backward()
+        optimizer.step()
+        path.append(theta.detach().clone())
+    return torch.stack(path)
+
+
+def rates() -> Figure:
+    """Figure 15: a rate that overshoots and one that converges, on one bowl; AdaGrad, a rate for each parameter."""
+    made, axes = figure(9.2, 3.0, 3)
+    u, v = torch.meshgrid(torch.linspace(-5, 5, 200), torch.linspace(-3.2, 3.2, 200), indexing="xy")
+    J = bowl(torch.stack([u, v], -1))
+    cases: dict[str, tuple[Callable[[list[Tensor]], torch.optim.Optimizer], int]] = {
+        r"$\alpha = 0.208$: overshoots": (lambda p: torch.optim.SGD(p, lr=0.208), 7),
+        r"$\alpha = 0.15$: converges": (lambda p: torch.optim.SGD(p, lr=0.15), 25),
+        r"AdaGrad, $\alpha = 1.2$": (lambda p: AdaGrad(p, lr=1.2), 25),
+    }
+    for ax, (title, (make, steps)) in zip(axes, cases.items(), strict=True):
+        path = descend(make, steps)
+        ax.contour(u, v, J, levels=[0.3, 1.2, 3, 6, 10, 16, 24, 34], colors=[PALE], linewidths=0.8)
+        ax.plot(*path.T, "-o", color=RED if "overshoots" in title else BLUE, ms=3.5, lw=1.3)
+        ax.plot(*path[0], "s", color=INK, ms=5)
+        ax.plot(0, 0, "+", color=INK, ms=9, mew=1.6)
+        ax.set_title(f"{title}\n$J$ = {bowl(path[0]):.1f} to {bowl(path[-1]):.2g} in {steps} steps", fontsize=10)
+        ax.set(xlim=(-5, 5), ylim=(-3.2, 3.2), xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
+    return made
+
+
+FIGURES = {f.__name__: f for f in (boundary, neuron, layer, window, network, weight, errors, units, rates)}
+
+
+def draw(
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    out: Path = Path("runs/figures"),
+    formats: tuple[str, ...] = ("png", "svg"),
+) -> None:
+    """Draw the notes' figures.
+
+    Args:
+        names: those to be drawn; all where none is named.
+        out: the folder.
+        formats: what matplotlib can write.
+    """
+    if unknown := [name for name in names if name not in FIGURES]:
+        raise ValueError(f"names must be among {', '.join(FIGURES)}, got {', '.join(unknown)}")
+    known = Figure().canvas.get_supported_filetypes()
+    if unknown := [kind for kind in formats if kind not in known]:
+        raise ValueError(f"formats must be among {', '.join(known)}, got {', '.join(unknown)}")
+    for name in names or FIGURES:
+        with mpl.rc_context(STYLE):
+            made = FIGURES[name]()
+            for kind in formats:
+                with writing(out / f"{name}.{kind}") as partial, partial.open("wb") as file:
+                    made.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)
+        print(out / f"{name}.{formats[0]}")
+
+
+def main() -> None:
+    tyro.cli(draw)
+
+
+if __name__ == "__main__":
+    run(main)
