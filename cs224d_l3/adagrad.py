@@ -313,7 +313,7 @@ def _distinct(at: Tensor, values: Tensor, places: Tensor) -> tuple[Tensor, Tenso
     Each entry writes its place down at its row, and the last one to do so stands for the row: no sort, and of the
     places, V of them, only those that were just written are read.
     """
-    here = torch.arange(len(at), dtype=torch.int32)
+    here = torch.arange(len(at), dtype=torch.int32, device=at.device)
     last = places.scatter_(0, at, here).gather(0, at)
     stands = last == here
     if stands.all():

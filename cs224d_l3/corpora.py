@@ -123,8 +123,10 @@ def read_text(
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: with file and line, bytes that are no UTF-8 text.
+        ValueError: with file and line, bytes that are no UTF-8 text; a longest line of less than 4 bytes.
     """
+    if longest != -1:
+        check_size("longest", longest, at_least=4)  # a character has up to four bytes
     return (words for _, line in _lines(path, longest) if (words := split(line)))
 
 

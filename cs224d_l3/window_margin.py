@@ -65,8 +65,8 @@ def window_margin_loss(
         features: a second index of every word of the true windows, how it is capitalised say, (..., k).
         corrupted_features: the same of the corrupt windows, (..., k).
         C: the features' vectors, which follow the words', (F, c).
-        dropout: the share of x and x_c that is set to 0, the rest being divided by 1 - dropout; the same of both
-            where both have the same words.
+        dropout: the share of x and x_c that is set to 0, the rest being divided by 1 - dropout; the same of both in
+            the columns that no pair of the batch differs in, which are looked up once. Traced, each has its own.
         sparse: the gradient of L as a sparse tensor of the rows that are in pairs without their margin.
 
     Returns:
@@ -155,7 +155,7 @@ class _WindowMargin(Function):
         X = _look_up(read, L, C).to(W.dtype)
         keep = torch.empty_like(X).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
         X = X if keep is None else X.mul_(keep)
-        (x_s, x_v), (W_s, W_v) = _split(X, B, W, varied)
+        (x_s, x_v), (W_s, W_v) = _split(X, B, W.shape[1], varied), _columns(W, X, varied)
         z = W.new_empty(2, B, len(W))
         torch.addmm(b, x_s, W_s.mT, out=z[0])
         z[1] = z[0]
@@ -163,7 +163,7 @@ class _WindowMargin(Function):
         a = unit.f(z)
         s, s_c = autocast(*a @ U[0], to=torch.float32)
         J = margin - (s - s_c)
-        pairs = (J >= 0).nonzero().squeeze(1)
+        pairs = (J < 0).logical_not().nonzero().squeeze(1)  # what is no number is not in order
         if len(pairs) < B:  # what has its margin is let go
             w = varied.stop - varied.start
             place = torch.arange(len(X), device=X.device).split([len(X) - 2 * B * w, B * w, B * w])
@@ -194,7 +194,7 @@ class _WindowMargin(Function):
         if not last:  # somebody differentiates on: what was kept is no function of L, C, W and b for autograd
             X = _look_up(read, L, C).to(W.dtype)
             X = X if keep is None else X * keep
-        (x_s, x_v), (W_s, W_v) = _split(X, P, W, ctx.varied)
+        (x_s, x_v), (W_s, W_v) = _split(X, P, W.shape[1], ctx.varied), _columns(W, X, ctx.varied)
         if not last:
             a = ctx.unit.f(affine(x_s, W_s, b) + (x_v @ W_v.mT).view(2, P, len(W)))
         c = (error[pairs] if ctx.count is None else error.reshape(1) / ctx.count).to(a.dtype)
@@ -206,7 +206,7 @@ class _WindowMargin(Function):
         if L_ or C_:
             if last:  # the two products side by side in memory from the start
                 dX = torch.empty_like(X)
-                (dx_s, dx_v), _ = _split(dX, P, W, ctx.varied)
+                dx_s, dx_v = _split(dX, P, W.shape[1], ctx.varied)
                 torch.mm(both, W_s, out=dx_s)
                 torch.mm(delta, W_v, out=dx_v)
             else:
@@ -230,14 +230,20 @@ def _look_up(read: list[Tensor], L: Tensor, C: Tensor | None) -> Tensor:
     return X if C is None else torch.cat([X, C.index_select(0, read[1])], 1)
 
 
+def _columns(W: Tensor, X: Tensor, varied: slice) -> tuple[Tensor, Tensor]:
+    """W_s and W_v."""
+    v = slice(varied.start * X.shape[1], varied.stop * X.shape[1])
+    return _others(W, v), W[:, v]
+
+
 def _others(t: Tensor, columns: slice) -> Tensor:
     """All columns but these."""
     return torch.cat([t[:, : columns.start], t[:, columns.stop :]], 1)
 
 
-def _split(X: Tensor, B: int, W: Tensor, varied: slice) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """x_s (B, n - v), and x_v (2 B, v), the true windows' above the corrupt ones'; and W's columns for each."""
-    d, w = X.shape[1], varied.stop - varied.start
-    columns = slice(varied.start * d, varied.stop * d)
+def _split(X: Tensor, B: int, n: int, varied: slice) -> tuple[Tensor, Tensor]:
+    """x_s (B, n - v); and x_v (2 B, v), the true windows' above the corrupt ones'."""
+    w = varied.stop - varied.start
     x_s, x_v = X.split([len(X) - 2 * B * w, 2 * B * w])
-    return (x_s.view(B, W.shape[1] - w * d), x_v.view(2 * B, w * d)), (_others(W, columns), W[:, columns])
+    v = w * X.shape[1]
+    return x_s.view(B, n - v), x_v.view(2 * B, v)

@@ -1,9 +1,10 @@
 """Long rows of whole numbers: on the disk where they are too long for memory, and read in random order either way."""
 
+import hashlib
 import mmap
 import tempfile
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -42,11 +43,28 @@ class Growing:
         return torch.frombuffer(memory, dtype=TYPES[self.code])
 
 
+def places(row: Tensor, holds: Callable[[Tensor], Tensor]) -> Tensor:
+    """Where something holds in a long row, as int32."""
+    found = Growing("i")
+    for i, piece in enumerate(row.split(SHUFFLED_AT_ONCE)):
+        found.extend((holds(piece).nonzero().squeeze(1) + i * SHUFFLED_AT_ONCE).tolist())
+    return found.tensor()
+
+
+def fingerprint(words: Iterable[str], *rows: Tensor) -> str:
+    """What other words, or other numbers, would have otherwise."""
+    found = hashlib.sha256("\n".join(words).encode())
+    for row in rows:
+        for piece in row.split(SHUFFLED_AT_ONCE):
+            found.update(array("q", piece.tolist()).tobytes())
+    return found.hexdigest()[:16]
+
+
 class Shuffled(Sequence[Tensor]):
     """The numbers below N in a random order, some at a time.
 
     Up to a million are permuted at once. More are cut into pieces of 4,096, which are put in a random order; a million
-    numbers of it at a time are permuted when their turn comes, so that the memory does not grow with N.
+    numbers of it at a time are permuted when their turn comes: 2 bytes for a thousand numbers, and a constant.
     """
 
     def __init__(self, N: int, size: int, generator: torch.Generator) -> None:

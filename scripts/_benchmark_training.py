@@ -193,9 +193,8 @@ def train(
 
     rate, bandwidth = machine(device)
     print(f"the machine: {rate / 1e9:,.0f} GFLOP/s in a product, {bandwidth / 1e9:.1f} GB/s in a copy")
-    of_network = (
-        2 * 6 * SIZE * D * M
-    )  # a pair's products as the network has them: two windows, forward and twice backward
+    # a pair's products as the network has them: two windows, forward and twice backward
+    of_network = 2 * 6 * SIZE * D * M
     of_ours = 6 * (SIZE * D + D) * M
     lines = []
     for B in BATCHES:

@@ -18,6 +18,8 @@ class CannotSaveError(OSError):
 
 def prepare_output(path: Path) -> None:
     """Says before the work, not after it, that a file could not be written."""
+    if path.name.endswith(".last.pt"):
+        raise ValueError(f"out must not end in .last.pt, which is the name of a run's state, got {path}")
     if path.exists() and not path.is_file():
         raise ValueError(f"out must be a file, and {path} is {'a folder' if path.is_dir() else 'none'}")
     folder = next(folder for folder in path.absolute().parents if folder.exists())
@@ -29,7 +31,7 @@ def prepare_output(path: Path) -> None:
 def writing(path: Path) -> Iterator[Path]:
     """A file beside it to write to; at the end it is on the disk, and takes the name in one move."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f"{path.name}.partial")  # of a killed process, it is written over
     try:
         yield partial
         for written in (partial, path.parent):
@@ -85,25 +87,24 @@ def _numbers(version: str) -> list[int]:
 # ------------------------------------------------------------------------------------- the files of a run
 
 
-def companion(out: Path, ending: str) -> Path:
-    """runs/window.pt has runs/window.last.pt beside it, and others."""
-    return out.with_name(out.stem + ending)
-
-
 def files_of(out: Path) -> dict[str, Path]:
-    """What a run leaves: its result, the state to go on from, its records."""
+    """What a run leaves: its result, the state to go on from, its records. Beside runs/window.pt it is
+    runs/window.last.pt, and so on; beside any other name, the whole name with the ending."""
     endings = {"last": ".last.pt", "records": ".jsonl", "events": ".events"}
-    return {"out": out, **{name: companion(out, ending) for name, ending in endings.items()}}
+    name = out.name.removesuffix(".pt")
+    return {"out": out, **{kind: out.with_name(name + ending) for kind, ending in endings.items()}}
 
 
 def set_aside(out: Path) -> Path | None:
     """Moves an earlier run of that name out of the way, runs/window.pt to runs/window.1.pt; returns where it is."""
     if not any(path.exists() for path in files_of(out).values()):
         return None
+    ending = next((ending for ending in (".pt", ".txt") if out.name.endswith(ending)), "")
+    stem = out.name.removesuffix(ending)
     free = next(
         name
         for i in range(1, 10**6)
-        for name in [out.with_name(f"{out.stem}.{i}{out.suffix}")]
+        for name in [out.with_name(f"{stem}.{i}{ending}")]
         if not any(path.exists() for path in files_of(name).values())
     )
     for kind, path in files_of(out).items():

@@ -45,7 +45,7 @@ class Processes:
             if device.type == "cuda":
                 self.device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
                 torch.cuda.set_device(self.device)
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(minutes=10))
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=1))
 
     def share(self, batch: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], float]:
         """This process's rows of a batch, and the weight of their mean in the mean over the processes' means."""

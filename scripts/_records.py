@@ -2,6 +2,8 @@
 
 import json
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,36 +19,43 @@ class Records:
     Going on after a stop, the lines after the step that the run goes on from are taken back.
     """
 
-    def __init__(self, path: Path, events: Path, settings: dict[str, Any], step: int | None) -> None:
+    def __init__(self, path: Path, events: Path, settings: dict[str, Any], step: int | None, epoch: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        kept = [line for line in path.read_text().splitlines() if _step(line) <= step] if step and path.exists() else []
+        lines = path.read_text().splitlines() if step and path.exists() else []
+        kept = [line for line in lines if _is_before(line, step or 0, epoch)]
         with writing(path) as partial:
             partial.write_text("".join(line + "\n" for line in kept))
-        self.file = path.open("a")
+        self.file = path.open("ab", buffering=0)  # a line is in the file, or is an error
         self.events = SummaryWriter(str(events), purge_step=None if step is None else step + 1)
         versions = {"cs224d_l3": cs224d_l3.__version__, "torch": torch.__version__, "python": platform.python_version()}
         self._line({"step": step or 0, "settings": settings, "versions": versions, "machine": platform.platform()})
 
     def add(self, step: int, **numbers: float) -> None:
-        self._line({"step": step, **numbers})
-        for name, number in numbers.items():
-            self.events.add_scalar(name, number, step)
+        with self._saying():
+            self._line({"step": step, **numbers})
+            for name, number in numbers.items():
+                self.events.add_scalar(name, number, step)
 
     def _line(self, content: dict[str, Any]) -> None:
-        try:
-            self.file.write(json.dumps(content) + "\n")
-            self.file.flush()
-        except OSError as error:
-            raise CannotSaveError(f"cannot write {self.file.name}: {error.strerror}") from error
+        self.file.write((json.dumps(content) + "\n").encode())
 
     def close(self) -> None:
-        self.file.close()
-        self.events.close()
+        with self._saying():
+            self.file.close()
+            self.events.close()
+
+    @contextmanager
+    def _saying(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CannotSaveError(f"cannot write {self.file.name}: {error.strerror or error}") from error
 
 
-def _step(line: str) -> float:
+def _is_before(line: str, step: int, epoch: int) -> bool:
     try:
-        return float(json.loads(line)["step"])
+        content = json.loads(line)
     except ValueError:  # the process was ended within the line
-        return float("inf")
+        return False
+    return bool(content["step"] <= step and content.get("epoch", 0) < epoch)

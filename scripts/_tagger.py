@@ -20,6 +20,7 @@ class Windows:
     a stride of it: no window is stored, and a text that is too long for memory is read from the disk.
 
     Attributes:
+        words: the row.
         starts: how many words stand before each sentence, (S,).
     """
 
@@ -37,7 +38,7 @@ class Windows:
             features.extend([*map(capitalisation, sentence), *none])
             self.count += len(sentence)
         self.starts = starts.tensor().to(device)
-        self._words = words.tensor().to(device)
+        self.words = words.tensor().to(device)
         self._features = features.tensor().to(device)
 
     def __len__(self) -> int:
@@ -55,14 +56,14 @@ class Windows:
         sentence = torch.searchsorted(self.starts, index, right=True)  # counted from 1
         place = index + self.half * (sentence - 1)
         size = 2 * self.half + 1
-        return self._words.unfold(0, size, 1)[place].long(), self._features.unfold(0, size, 1)[place].long()
+        return self.words.unfold(0, size, 1)[place].long(), self._features.unfold(0, size, 1)[place].long()
 
     def count_words(self, V: int) -> Tensor:
         """How often every word stands in the sentences, (V,)."""
-        counts = torch.zeros(V, dtype=torch.int64, device=self._words.device)
-        for some in self._words.split(2**20):
+        counts = torch.zeros(V, dtype=torch.int64, device=self.words.device)
+        for some in self.words.split(2**20):
             counts += torch.bincount(some, minlength=V)
-        counts[Vocabulary.pad] -= len(self._words) - self.count
+        counts[Vocabulary.pad] -= len(self.words) - self.count
         return counts
 
 

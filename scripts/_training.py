@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
 
 import torch
 import tyro
@@ -67,7 +67,8 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         status = 128 + signal.SIGINT
     if status:
-        print(sentence, file=sys.stderr, end="\n" if sentence else "")
+        who = f"process {os.environ['RANK']}: " if sentence and int(os.environ.get("WORLD_SIZE", 1)) > 1 else ""
+        print(who + sentence, file=sys.stderr, end="\n" if sentence else "")
         sys.exit(status)
 
 
@@ -122,18 +123,29 @@ class RunSettings:
 S = TypeVar("S", bound=RunSettings)
 
 
+@dataclass(frozen=True)
+class _Which:
+    """The run to go on with."""
+
+    out: Path
+    resume: bool = False
+
+
 def read_settings(kind: type[S]) -> S:
     """The command line; with --resume, what it leaves open is as the run had it."""
-    settings = tyro.cli(kind)
-    if not settings.resume:
-        return settings
-    last = files_of(settings.out)["last"]
+    if "--resume" not in sys.argv:
+        return tyro.cli(kind)
+    default = next(field.default for field in fields(kind) if field.name == "out")
+    which, _ = tyro.cli(_Which, default=_Which(cast(Path, default)), return_unknown_args=True)
+    last = files_of(which.out)["last"]
     if not last.exists():
         raise ValueError(f"resume needs a run in out, and there is no {last}")
-    saved = load_checkpoint(last, {"settings"})["settings"]
-    hints = get_type_hints(kind)
-    known = {field.name for field in fields(kind)} & saved.keys()
-    before = kind(**{name: _typed(saved[name], hints[name]) for name in known})
+    saved, hints = load_checkpoint(last, {"settings"})["settings"], get_type_hints(kind)
+    try:
+        known = {field.name for field in fields(kind)} & saved.keys()
+        before = kind(**{name: _typed(saved[name], hints[name]) for name in known})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{last}: expected the settings of such a run, and {error}") from error
     settings = tyro.cli(kind, default=before)
     changed = {
         name: (getattr(before, name), getattr(settings, name))
@@ -169,47 +181,60 @@ class Dev(NamedTuple):
     numbers: dict[str, float]
 
 
-class Task(Protocol):
-    """What is trained: a model, and what a run cannot know of it."""
+class Task:
+    """What is trained, and what a run cannot know of it. Trainers say what is their own.
 
-    noun: str  # of what there are so many a second
-    state: Tensor | None  # what is carried from a batch to the next
+    Attributes:
+        noun: of what there are so many a second.
+        model: the network.
+        optimizer: its optimizer.
+        state: what is carried from a batch to the next.
+    """
 
-    @property
-    def model(self) -> nn.Module: ...
-
-    @property
-    def optimizer(self) -> torch.optim.Optimizer: ...
-
-    @property
-    def loss(self) -> Callable[..., Tensor]:
-        """The mean J of a batch."""
+    noun = "examples"
+    model: Any
+    optimizer: torch.optim.Optimizer
+    state: Tensor | None = None
 
     def data(self) -> str:
         """A few words that other data would have otherwise."""
+        raise NotImplementedError
 
     def batches(self, generator: torch.Generator) -> Sequence[Sequence[Tensor]]:
         """An epoch; the same for the same state of the generator."""
+        raise NotImplementedError
+
+    def loss(self, *batch: Tensor) -> Tensor:
+        """The mean J of a batch."""
+        raise NotImplementedError
 
     def penalty(self) -> Tensor | None:
         """What is added to it for the gradient."""
+        return None
 
-    def after_update(self) -> None: ...
+    def after_update(self) -> None:
+        pass
 
-    def after_epoch(self) -> None: ...
+    def after_epoch(self) -> None:
+        pass
 
     def describe(self, J: float) -> str:
         """The mean J of an epoch, in words."""
+        return f"loss {J:.4f}"
 
-    def evaluate(self) -> Dev: ...
+    def evaluate(self) -> Dev:
+        raise NotImplementedError
 
     def save(self, path: Path) -> None:
         """The model, for use."""
+        raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
         """All that training changes, beside model, optimizer and state."""
+        return {}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
 
 
 class _Objective(nn.Module):
@@ -250,7 +275,8 @@ class Run:
             self.say(f"an earlier run is now {earlier}")
         if self.together.is_first:
             step = self.step if self.settings.resume else None
-            self.records = Records(self.files["records"], self.files["events"], _plain(self.settings), step)
+            files = self.files["records"], self.files["events"]
+            self.records = Records(*files, _plain(self.settings), step, self.epoch)
         try:
             with self._signals():
                 while self.epoch <= self.settings.epochs and not self.finished:
@@ -277,8 +303,9 @@ class Run:
                 self.step += 1
                 bar.update()
                 if self.step % 100 == 0:
-                    bar.set_postfix_str(self.task.describe(self.total / self.examples))
-                    self._record(loss=self.total / self.examples)
+                    J = self.total / max(self.examples, 1)
+                    bar.set_postfix_str(self.task.describe(J))
+                    self._record(loss=J)
                 self._pause()
         total, examples, done = self.together.sums(self.total, self.examples, self.examples - seen)
         speed = done / (time.perf_counter() - start)
@@ -300,10 +327,10 @@ class Run:
         self.epoch, self.position, self.total, self.examples = self.epoch + 1, 0, 0.0, 0
         self.order = self.generator.get_state()
         self.save()
-        self._stop_if_asked()
+        self._stop(self._agreed_signal())
 
     def _update(self, batch: Sequence[Tensor]) -> None:
-        own, weight = self.together.share(batch)
+        (own, weight), carried = self.together.share(batch), self.task.state
         J = self.objective(*own)
         value, penalty = J.item(), self.task.penalty()
         objective = J * weight if weight != 1 else J
@@ -313,7 +340,7 @@ class Run:
         if not self._is_finite(value):
             if not self.settings.skip_nonfinite:
                 raise NotFiniteError(self._trouble(value, batch))
-            self.skipped += 1
+            self.skipped, self.task.state = self.skipped + 1, carried
             return
         self.task.optimizer.step()
         self.task.after_update()
@@ -350,23 +377,23 @@ class Run:
     # ----------------------------------------------------------------------------------- stops and states
 
     def _pause(self) -> None:
-        """Saves where it is time, stops where a signal has asked for it; processes agree on both, now and then."""
-        due = time.monotonic() - self.saved >= self.settings.save_every
-        stop = self.signal
-        if self.together.count > 1:
-            if self.step % 16:
-                return
-            due_sum, stop_sum = self.together.sums(float(due and self.together.is_first), float(stop))
-            due, stop = due_sum > 0, int(stop_sum) and (stop or signal.SIGTERM)
-        if due or stop:
+        """Saves where it is time, stops where a signal has asked for it; several processes ask now and then."""
+        if self.together.count > 1 and self.step % 16:
+            return
+        asked, due = self._agreed_signal(), time.monotonic() - self.saved >= self.settings.save_every
+        if self.together.sums(due and self.together.is_first)[0] or asked:
             self.save()
-        self.signal = stop
-        self._stop_if_asked()
+        self._stop(asked)
 
-    def _stop_if_asked(self) -> None:
-        if self.signal:
+    def _agreed_signal(self) -> int:
+        """The signal that any of the processes has got; 0 for none."""
+        votes = self.together.sums(*(self.signal == number for number in _SIGNALS))
+        return next((number for number, vote in zip(_SIGNALS, votes, strict=True) if vote), 0)
+
+    def _stop(self, asked: int) -> None:
+        if asked:
             where = f"stopped in epoch {self.epoch} after {self.step} updates, and saved: --resume goes on from there"
-            raise Stopped(self.signal, where if self.together.is_first else "")
+            raise Stopped(asked, where if self.together.is_first else "")
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -377,7 +404,7 @@ class Run:
                 raise KeyboardInterrupt
             self.signal = number
 
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, ask) for number in _SIGNALS}
         try:
             yield
         finally:
@@ -417,36 +444,54 @@ class Run:
                 f"resume must have as many processes as {path}, {len(state['processes'])}, got {self.together.count}; "
                 f"--accept-changes allows it"
             )
+        rates = [group["lr"] for group in self.task.optimizer.param_groups]
         try:
             self.task.model.load_state_dict(state["model"])
             self.task.optimizer.load_state_dict(state["optimizer"])
+            if self.settings.accept_changes:
+                for group, lr in zip(self.task.optimizer.param_groups, rates, strict=True):
+                    group["lr"] = lr
             self.task.load_state_dict(state["task"])
             for name in _PLACE:
                 setattr(self, name, state[name])
+            self.generator.set_state(state["order"])
             self.order = state["order"]
             self.generator.set_state(state["generator"])
-            own = state["processes"][self.together.rank % len(state["processes"])]
-            self.total, self.examples = own["total"], own["examples"]
-            self.task.state = None if own["state"] is None else own["state"].to(self.together.device)
-            torch.set_rng_state(own["random"]["cpu"])
-            if self.together.device.type == "cuda" and "cuda" in own["random"]:
-                torch.cuda.set_rng_state(own["random"]["cuda"], self.together.device)
-        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            self._load_own(state["processes"])
+        except (KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
             raise ValueError(f"{path}: expected the state of such a run, and {str(error).splitlines()[0]}") from error
         self.finished = self.best_epoch > 0 and self.epoch - 1 - self.best_epoch >= self.settings.patience
         self.say(f"going on in epoch {self.epoch} after {self.step} updates")
+
+    def _load_own(self, saved: list[dict[str, Any]]) -> None:
+        """What each process had of its own; with another number of them, or other rows, it begins anew."""
+        if len(saved) != self.together.count:
+            if self.together.is_first:
+                self.total, self.examples = (sum(own[name] for own in saved) for name in ("total", "examples"))
+            return
+        own = saved[self.together.rank]
+        self.total, self.examples = own["total"], own["examples"]
+        if own["state"] is not None and not self.settings.accept_changes:
+            self.task.state = own["state"].to(self.together.device)
+        torch.set_rng_state(own["random"]["cpu"])
+        if self.together.device.type == "cuda" and "cuda" in own["random"]:
+            torch.cuda.set_rng_state(own["random"]["cuda"], self.together.device)
 
     # ------------------------------------------------------------------------------------------- telling
 
     def say(self, line: str) -> None:
         if self.together.is_first and not self.settings.quiet:
-            print(line, flush=True)
+            try:
+                print(line, flush=True)
+            except BrokenPipeError:  # nobody reads on: the run goes on all the same
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _record(self, **numbers: float) -> None:
         if self.records:
             self.records.add(self.step, **numbers)
 
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _PLACE = ("epoch", "position", "step", "best", "best_epoch", "seconds", "skipped")
 
 

@@ -51,8 +51,11 @@ def main() -> None:
     program = settings.program
     if program is None and settings.vectors is None:
         program = settings.checkpoint.with_suffix(".pt2")
-    for path in filter(None, (program, settings.vectors)):
+    written = [path for path in (program, settings.vectors) if path is not None]
+    for path in written:
         prepare_output(path)
+    if len({path.absolute() for path in (settings.checkpoint, *written)}) <= len(written):
+        raise ValueError("checkpoint, program and vectors must be different files")
     cpu = torch.device("cpu")
     model: Any
     meta: dict[str, Any]

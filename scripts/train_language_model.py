@@ -8,7 +8,6 @@ python scripts/train_language_model.py --nearest list
 python scripts/train_language_model.py --model recurrent --train ptb.train.txt --dev ptb.valid.txt
 """
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +19,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import _kneser_ney
 import torch
+from _arrays import fingerprint
 from _language import Batch, Language, perplexity
 from _text import Text, read
-from _training import Dev, Run, RunSettings, pick_device, prepared, read_settings, run
+from _training import Dev, Run, RunSettings, Task, pick_device, prepared, read_settings, run
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -171,7 +171,7 @@ def averaging(settings: Settings, model: Model, updates: int) -> AveragedModel:
     return AveragedModel(model, multi_avg_fn=average)
 
 
-class Modelling:
+class Modelling(Task):
     """The model, its text, and what it is trained by."""
 
     noun = "words"
@@ -186,18 +186,17 @@ class Modelling:
         self.weights = weight_matrices(self.model)
         updates = len(self.batches(torch.Generator()))
         self.averaged = averaging(settings, self.model, updates) if settings.average else None
-        self.state: Tensor | None = None  # of the recurrent model, carried from one batch to the next
         self.update = 0  # of this epoch
 
     def data(self) -> str:
-        words = hashlib.sha256("\n".join(self.text.vocabulary.words).encode()).hexdigest()[:12]
-        return f"{len(self.text.train)} words to train on, vocabulary {words}"
+        found = fingerprint(self.text.vocabulary.words, self.text.train, self.text.dev)
+        return f"{len(self.text.train)} words to train on, {len(self.text.dev)} dev, {found}"
 
     def batches(self, generator: torch.Generator) -> Sequence[Batch]:
         own = self.settings
         return self.language.batches(self.text.train, own.batch, own.rows, own.steps, generator)
 
-    def loss(self, words: Tensor, target: Tensor) -> Tensor:
+    def loss(self, words: Tensor, target: Tensor) -> Tensor:  # type: ignore[override]
         J, self.state = self.language.loss((words, target), self.state)
         return J
 
@@ -237,9 +236,14 @@ class Modelling:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.update = state["update"]
-        for own, saved in ((self.averaged, state["averaged"]), (self.schedule, state["schedule"])):
-            if own is not None and saved is not None:
-                own.load_state_dict(saved)
+        if self.averaged and state["averaged"]:
+            self.averaged.load_state_dict(state["averaged"])
+        if self.schedule and state["schedule"]:
+            own = {"base_lrs": self.schedule.base_lrs, "tau": self.schedule.tau}
+            self.schedule.load_state_dict({**state["schedule"], **own})
+            if self.settings.accept_changes:  # of the rate, or of tau
+                for group, lr in zip(self.optimizer.param_groups, self.schedule._get_closed_form_lr(), strict=True):
+                    group["lr"] = lr
 
     def report(self, language: Language) -> Iterator[str]:
         """The kept model's perplexity beside a trigram's, and some words of its own."""

@@ -7,18 +7,17 @@ python scripts/train_vectors.py --train ptb.train.txt --dev ptb.valid.txt
 python scripts/train_window.py --train eng.train --dev eng.testa --vectors runs/vectors.txt
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from _arrays import Shuffled, around
+from _arrays import Shuffled, around, fingerprint, places
 from _checkpoints import write_vectors
 from _language import nearest
 from _text import Text, read
-from _training import Dev, Run, RunSettings, prepared, read_settings, run
+from _training import Dev, Run, RunSettings, Task, prepared, read_settings, run
 from torch import Tensor
 
 from cs224d_l3 import UNITS, AdaGrad, WindowScorer, corrupt
@@ -88,14 +87,13 @@ class Places(Sequence[tuple[Tensor]]):
         return len(self.order)
 
     def __getitem__(self, i: int) -> tuple[Tensor]:  # type: ignore[override]
-        return (self.real[self.order[i]],)
+        return (self.real[self.order[i]].long(),)
 
 
-class Ranking:
+class Ranking(Task):
     """The network, its text, and what it is trained by."""
 
     noun = "windows"
-    state: Tensor | None = None  # no batch leaves anything to the next
 
     def __init__(self, settings: Settings, text: Text, device: torch.device) -> None:
         self.settings, self.text, self.V = settings, text, len(text.vocabulary)
@@ -104,24 +102,24 @@ class Ranking:
         self.optimizer = AdaGrad(self.model.parameters(), lr=settings.lr)
         # what is known of an unknown word is nothing, and of a sentence's end, that a sentence ends
         unknown = text.vocabulary.unknown
-        self.train, self.dev = ((part > unknown).nonzero().squeeze(1) for part in (text.train, text.dev))
+        self.train, self.dev = (places(part, lambda t: t > unknown) for part in (text.train, text.dev))
         for name, real in (("train", self.train), ("dev", self.dev)):
             if not len(real):
                 raise ValueError(f"{name} must hold a word that train has {settings.min_count} times or more, got none")
 
     def data(self) -> str:
-        words = hashlib.sha256("\n".join(self.text.vocabulary.words).encode()).hexdigest()[:12]
-        return f"{len(self.text.train)} words to train on, vocabulary {words}"
+        found = fingerprint(self.text.vocabulary.words, self.text.train, self.text.dev)
+        return f"{len(self.text.train)} words to train on, {len(self.text.dev)} dev, {found}"
 
     def batches(self, generator: torch.Generator) -> Sequence[tuple[Tensor]]:
         return Places(self.train, Shuffled(len(self.train), self.settings.batch, generator))
 
-    def windows(self, text: Tensor, places: Tensor) -> Tensor:
+    def windows(self, text: Tensor, centres: Tensor) -> Tensor:
         half = self.settings.window // 2
-        return around(text, places, half, half)
+        return around(text, centres, half, half)
 
-    def loss(self, places: Tensor) -> Tensor:
-        windows = self.windows(self.text.train, places)
+    def loss(self, centres: Tensor) -> Tensor:  # type: ignore[override]
+        windows = self.windows(self.text.train, centres)
         others = corrupt(windows, self.V)
         return self.model.loss(windows.to(self.device), others.to(self.device), margin=self.settings.margin)
 
@@ -129,24 +127,12 @@ class Ranking:
     def device(self) -> torch.device:
         return self.model.U.device
 
-    def penalty(self) -> Tensor | None:
-        return None
-
-    def after_update(self) -> None:
-        pass
-
-    def after_epoch(self) -> None:
-        pass
-
-    def describe(self, J: float) -> str:
-        return f"loss {J:.4f}"
-
     @torch.no_grad()
     def evaluate(self) -> Dev:
         """How often a real window outscores the same with another centre word; always the same other words."""
         generator, wins = torch.Generator().manual_seed(0), 0
-        for places in self.dev.split(8192):
-            windows = self.windows(self.text.dev, places)
+        for some in self.dev.split(8192):
+            windows = self.windows(self.text.dev, some.long())
             others = corrupt(windows, self.V, generator)
             wins += int((self.model(windows.to(self.device)) > self.model(others.to(self.device))).sum())
         rate = 100 * wins / len(self.dev)
@@ -154,12 +140,6 @@ class Ranking:
 
     def save(self, path: Path) -> None:
         write_vectors(path, self.text.vocabulary.words, self.model.input.L.weight.detach().cpu())
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
 
 
 def main() -> None:

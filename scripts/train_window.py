@@ -4,18 +4,18 @@ Without arguments it learns which words of the Python reference are code; nothin
 With ``--train`` and ``--dev`` it learns the tags of CoNLL files, from ``--vectors`` if you have them.
 """
 
-import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
-from _arrays import Growing, Shuffled
+from _arrays import Growing, Shuffled, fingerprint, places
 from _scores import Score, best_threshold, by_majority, score_tags, win_rate
 from _tagger import Tagger, Windows
-from _training import Dev, Run, RunSettings, prepared, read_settings, run
+from _training import Dev, Run, RunSettings, Task, prepared, read_settings, run
 from torch import Tensor
 
 from cs224d_l3 import AdaGrad, WindowScorer, l2_penalty, softmax_cross_entropy, weight_matrices
@@ -177,27 +177,29 @@ def build_tagger(settings: Settings, corpus: Corpus) -> tuple[Tagger, Tensor]:
 
 
 class Epoch(Sequence[tuple[Tensor, ...]]):
-    """The numbers of the windows of an epoch, some at a time: (all of them,), or for the margin (true, corrupt)."""
+    """The numbers of the windows of an epoch, some at a time: (all of them,), or for the margin (true, corrupt), the
+    corrupt ones drawn anew each epoch."""
 
-    def __init__(self, settings: Settings, target: Tensor, generator: torch.Generator) -> None:
-        self.true = self.corrupt = None
-        if settings.objective == "max-margin":
-            self.true, other = (target != 0).nonzero().squeeze(1), (target == 0).nonzero().squeeze(1)
-            self.corrupt = other[torch.randint(len(other), (len(self.true),), generator=generator)]
-        self.order = Shuffled(len(target if self.true is None else self.true), settings.batch, generator)
+    def __init__(
+        self, N: int, size: int, generator: torch.Generator, true: Tensor | None = None, other: Tensor | None = None
+    ) -> None:
+        self.true, self.other = true, other
+        self.order = Shuffled(N if true is None else len(true), size, generator)
+        self.seed = int(torch.randint(2**62, (), generator=generator)) if true is not None else 0
 
     def __len__(self) -> int:
         return len(self.order)
 
     def __getitem__(self, i: int) -> tuple[Tensor, ...]:  # type: ignore[override]
         chosen = self.order[i]
-        return (chosen,) if self.true is None or self.corrupt is None else (self.true[chosen], self.corrupt[chosen])
+        if self.true is None or self.other is None:
+            return (chosen,)
+        drawn = torch.randint(len(self.other), chosen.shape, generator=torch.Generator().manual_seed(self.seed + i))
+        return self.true[chosen].long(), self.other[drawn].long()
 
 
-class Tagging:
+class Tagging(Task):
     """The network, its windows, and what it is trained by."""
-
-    state: Tensor | None = None  # no batch leaves anything to the next
 
     def __init__(self, settings: Settings, corpus: Corpus, device: torch.device) -> None:
         self.settings, self.corpus = settings, corpus
@@ -214,6 +216,9 @@ class Tagging:
 
         self.train = self.tagger.windows(words())
         self.target = target.tensor()
+        self.entities = self.others = None
+        if settings.objective == "max-margin":
+            self.entities, self.others = (places(self.target, holds) for holds in (lambda t: t != 0, lambda t: t == 0))
         self.dev, self.test = (self.tagger.windows(s.words for s in part) for part in (corpus.dev, corpus.test))
         counts = self.train.count_words(len(self.tagger.vocabulary))
         self.rare = (counts == 1) & ~has_vector.to(device)
@@ -221,11 +226,13 @@ class Tagging:
         self.weights = weight_matrices(self.model)
 
     def data(self) -> str:
-        words = hashlib.sha256("\n".join(self.tagger.vocabulary.words).encode()).hexdigest()[:12]
-        return f"{len(self.train)} words to train on, vocabulary {words}, tags {' '.join(self.tagger.tags)}"
+        tags = [tag for part in (self.corpus.dev, self.corpus.test) for s in part for tag in s.tags]
+        read = [windows.words for windows in (self.train, self.dev, self.test)]
+        found = fingerprint([*self.tagger.vocabulary.words, *self.tagger.tags, *tags], self.target, *read)
+        return f"{len(self.train)} words to train on, {len(self.dev)} dev, {len(self.test)} test, {found}"
 
     def batches(self, generator: torch.Generator) -> Epoch:
-        return Epoch(self.settings, self.target, generator)
+        return Epoch(len(self.target), self.settings.batch, generator, self.entities, self.others)
 
     def loss(self, *chosen: Tensor) -> Tensor:
         """J of these windows, or of these pairs, some of whose rare words are read as unknown."""
@@ -244,15 +251,6 @@ class Tagging:
 
     def penalty(self) -> Tensor | None:
         return l2_penalty(self.weights, self.settings.l2) if self.settings.l2 else None
-
-    def after_update(self) -> None:
-        pass
-
-    def after_epoch(self) -> None:
-        pass
-
-    def describe(self, J: float) -> str:
-        return f"loss {J:.4f}"
 
     def evaluate(self) -> Dev:
         score = self.score(self.corpus.dev, self.dev, fit_threshold=True)
@@ -273,12 +271,6 @@ class Tagging:
     def save(self, path: Path) -> None:
         self.tagger.save(path)
 
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
-
     def report(self) -> Iterator[str]:
         """How good the kept network is, beside every word's most frequent tag."""
         majority = by_majority(self.corpus.train())
@@ -289,6 +281,8 @@ class Tagging:
                 yield f"{'':4} {baseline}  every word's most frequent tag"
                 if self.settings.objective == "max-margin":
                     rate = win_rate(self.tagger.predict(windows)[1], self.is_entity(part))
+                    if math.isnan(rate):  # all words of it are entities, or none
+                        continue
                     yield f"{'':4} the window of an entity outscores another in {rate:.2f} % of all pairs"
 
 

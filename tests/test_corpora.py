@@ -276,6 +276,13 @@ def test_long_lines_come_in_pieces(line: str, longest: int) -> None:
     assert all(len(" ".join(piece).encode()) <= 2 * longest for piece in pieces)
 
 
+@pytest.mark.parametrize("longest", [0, 1, 3, -2])
+def test_pieces_hold_a_character(tmp_path: Path, longest: int) -> None:
+    (tmp_path / "file").write_text("a")
+    with pytest.raises(ValueError, match="longest must be a whole number, at least 4"):
+        read_text(tmp_path / "file", longest=longest)
+
+
 def test_a_vocabulary_of_a_million_words() -> None:
     vocabulary = Vocabulary((str(i) for i in range(10**6)), lower=False)
     assert len(vocabulary) == 10**6 + 2

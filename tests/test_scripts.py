@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 import torch
+from _arrays import places
 from _scores import best_threshold, by_majority, score_tags, win_rate
 from running import run
 from train_window import Corpus, Epoch, Settings, Tagging, build_tagger, read_corpus
@@ -236,11 +237,12 @@ def test_given_vectors_are_the_networks_and_their_words_are_not_rare(tmp_path: P
 def test_batches_hold_every_window_once_in_a_new_order() -> None:
     target = torch.tensor([0, 1, 0, 0, 2, 0])
     generator = torch.Generator().manual_seed(0)
-    epochs = [torch.cat([b for (b,) in Epoch(Settings(batch=4), target, generator)]).tolist() for _ in range(3)]
+    epochs = [torch.cat([b for (b,) in Epoch(6, 4, generator)]).tolist() for _ in range(3)]
     assert all(sorted(epoch) == list(range(6)) for epoch in epochs)
     assert epochs[0] != epochs[1] or epochs[1] != epochs[2]
     for _ in range(5):
-        pairs = list(Epoch(Settings(batch=1, objective="max-margin"), target, generator))
+        true, other = (places(target, holds) for holds in (lambda t: t != 0, lambda t: t == 0))
+        pairs = list(Epoch(6, 1, generator, true, other))
         assert sorted(int(true) for true, _ in pairs) == [1, 4]
         assert {int(corrupt) for _, corrupt in pairs} <= {0, 2, 3, 5}
 
@@ -343,6 +345,8 @@ def test_an_exported_tagger_is_the_tagger(trained, objective: str) -> None:  # t
     assert known == tagger.vocabulary.words[2:]
     torch.testing.assert_close(vectors, tagger.model.input.L.weight[2:].detach(), rtol=1e-5, atol=1e-6)
     assert run("export", "nowhere.pt", cwd=folder).returncode == 2
+    for same in (("--program", "e.pt"), ("--vectors", "./e.pt"), ("--program", "x", "--vectors", "x")):
+        assert "must be different files" in run("export", "e.pt", *same, cwd=folder).stderr
 
 
 def test_tagging_a_stream_in_pieces(trained) -> None:  # type: ignore[no-untyped-def]

@@ -108,10 +108,11 @@ def test_a_killed_run_ends_as_one_that_was_never_stopped(folder: Path, kind: str
         again = train(folder, kind)
     assert again.returncode == 0, again.stderr
     assert_same(state(folder, kind), expected)
-    if kind != "vectors":
+    if kind == "vectors":
+        assert (folder / "vectors.pt").read_bytes() == (folder / "vectors.1.pt").read_bytes()
+    else:
         best = [load_checkpoint(folder / name, {"model"})["model"] for name in (f"{kind}.pt", f"{kind}.1.pt")]
         assert_same(*best)
-    assert again.stdout.splitlines()[-1].split("in ")[0] == whole.stdout.splitlines()[-1].split("in ")[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -156,7 +157,50 @@ def test_going_on_with_other_settings_or_data_is_refused(folder: Path) -> None:
     (folder / "columns.txt").write_text(COLUMNS)
     assert before == sorted((path, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
     assert train(folder, "softmax", "--resume", "--lr", 0.1, "--accept-changes").returncode == 0
-    assert state(folder, "softmax")["settings"]["lr"] == 0.1
+    changed = state(folder, "softmax")
+    assert changed["settings"]["lr"] == changed["optimizer"]["param_groups"][0]["lr"] == 0.1
+    (folder / "columns.txt").write_text(COLUMNS.replace("Rome LOC", "Rome O"))
+    relabelled = run("train_window", "--resume", "--out", "softmax.pt", cwd=folder)
+    assert "resume must have the data of softmax.last.pt" in relabelled.stderr
+
+
+def test_a_rate_that_falls_goes_on_falling_from_another_one(folder: Path) -> None:
+    train(folder, "window", "--epochs", 4)
+    result = train(folder, "window", "--resume", "--accept-changes", "--lr", 0.1, "--epochs", 4)
+    assert result.returncode == 0, result.stderr
+    train(folder, "window", "--epochs", 3)
+    result = train(folder, "window", "--resume", "--accept-changes", "--lr", 0.1, "--epochs", 4)
+    assert result.returncode == 0, result.stderr
+    rates = [group["lr"] for group in state(folder, "window")["optimizer"]["param_groups"]]
+    assert pytest.approx(max(rates)) == 0.1 * 2 / 4  # tau / t, of the biases, which learn at lr itself
+
+
+def test_a_run_goes_on_with_the_files_it_had(folder: Path) -> None:
+    (folder / "dev.txt").write_text(COLUMNS)
+    train(folder, "softmax", "--epochs", 1)
+    result = run("train_window", "--resume", "--out", "softmax.pt", "--dev", "dev.txt", "--accept-changes", cwd=folder)
+    assert "resume must have the data" in result.stderr  # and not: train must be given where dev is
+
+
+def test_runs_of_other_names_keep_out_of_each_others_way(folder: Path) -> None:
+    script, *own = TRAINERS["softmax"]
+    for out in ("lr0.1", "lr0.2", "a.txt", "a.pt", "j.jsonl"):
+        result = run(str(script), *own, *SMALL, "--out", out, cwd=folder)
+        assert result.returncode == 0, result.stderr
+        assert "earlier run" not in result.stdout
+    assert all((folder / name).exists() for name in ("lr0.1.last.pt", "lr0.2.last.pt", "a.txt.last.pt", "a.last.pt"))
+    assert "must not end in .last.pt" in run(str(script), *own, "--out", "a.last.pt", cwd=folder).stderr
+
+
+def test_a_signal_within_a_save_is_not_lost(folder: Path) -> None:
+    def save(path: Path, content: dict[str, Any]) -> None:
+        save_checkpoint(path, content)
+        if content["step"] == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with mock.patch("_training.save_checkpoint", save):
+        assert train(folder, "softmax", "--save-every", 0).returncode == 128 + signal.SIGTERM
+    assert state(folder, "softmax")["step"] == 6
 
 
 # ------------------------------------------------------------------------------------------------- trouble
@@ -195,6 +239,42 @@ def test_updates_that_are_not_finite_are_left_out(folder: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert "1 updates skipped" in result.stdout
     assert all(t.isfinite().all() for t in state(folder, "softmax")["model"].values())
+
+
+def test_nothing_but_updates_that_are_not_finite(folder: Path) -> None:
+    """A hundred of them, after which the mean of no examples at all is shown."""
+    with mock.patch.object(Run, "_is_finite", return_value=False):
+        result = train(folder, "softmax", "--batch", 1, "--skip-nonfinite")
+    assert result.returncode == 0, result.stderr
+    assert "loss 0.0000" in result.stdout
+
+
+def test_a_state_that_is_not_finite_is_not_carried_on(folder: Path) -> None:
+    def poison(run: Run) -> None:
+        run.task.state = torch.full_like(run.task.state, torch.inf)  # type: ignore[arg-type]
+
+    seen = []
+    with (
+        mock.patch.object(Run, "_is_finite", lambda self, value: self.step != 5),
+        during(5, lambda run: seen.append(run.task.state)),
+        during(6, lambda run: seen.append(run.task.state)),
+    ):
+        assert train(folder, "recurrent", "--skip-nonfinite").returncode == 0
+    assert torch.equal(seen[0], seen[1])
+    with during(5, poison, after=True):
+        assert train(folder, "recurrent", "--unit", "relu").returncode == 3
+
+
+def test_a_full_disk_under_the_records(folder: Path) -> None:
+    def fill(run: Run) -> None:
+        assert run.records
+        run.records.file.close()
+        run.records.file = open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115
+
+    with during(3, fill):
+        result = train(folder, "softmax")
+    assert result.returncode == 4
+    assert "cannot write /dev/full: No space left on device" in result.stderr
 
 
 def full_disk(*_: Any) -> None:
@@ -277,6 +357,10 @@ def test_a_damaged_or_newer_state_is_one_sentence(folder: Path) -> None:
         ({k: v for k, v in content.items() if k != "order"}, "another kind of file"),
         ({**content, "model": {}}, "expected the state of such a run, and"),
         ({**content, "optimizer": {}}, "expected the state of such a run, and"),
+        ({**content, "order": torch.zeros(3)}, "expected the state of such a run, and"),
+        ({**content, "processes": []}, "resume must have as many processes"),
+        ({**content, "settings": None}, "expected the settings of such a run, and"),
+        ({**content, "settings": {"lr": "x"}}, "expected the settings of such a run, and"),
     ):
         torch.save(changed, path)
         result = train(folder, "softmax", "--resume")
@@ -319,6 +403,17 @@ def test_a_run_is_recorded_once_however_often_it_was_stopped(folder: Path) -> No
     assert numbers(found) == numbers(expected)
     events = EventAccumulator(str(folder / "softmax.events")).Reload()
     assert [e.value for e in events.Scalars("dev_f1")] == pytest.approx([line["dev_f1"] for line in numbers(found)])
+
+    def kill_before_saving(path: Path, content: dict[str, Any]) -> None:
+        if content["epoch"] == 3 and content["position"] == 0:
+            raise KilledError
+        save_checkpoint(path, content)
+
+    with mock.patch("_training.save_checkpoint", kill_before_saving), pytest.raises(KilledError):
+        train(folder, "softmax", "--save-every", 0)
+    train(folder, "softmax", "--resume")
+    found = [json.loads(line) for line in (folder / "softmax.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in found if "epoch" in line] == [1, 2, 3]
 
 
 def test_quiet_prints_the_result_alone(folder: Path) -> None:
@@ -408,9 +503,11 @@ def test_two_processes_train_as_one(folder: Path, kind: str) -> None:
     for name, theta in models[0].items():
         torch.testing.assert_close(models[1][name], theta, rtol=1e-3, atol=1e-4)
     assert len(load_checkpoint(folder / "two.last.pt", {"processes"})["processes"]) == 2
-    if kind == "softmax":
-        refused = train(folder, kind, *alone, "--out", "two.pt", "--resume")
-        assert "resume must have as many processes as two.last.pt, 2, got 1" in refused.stderr
+    if kind == "recurrent":
+        (folder / "two.last.pt").rename(folder / "recurrent.last.pt")
+        refused = train(folder, kind, *alone, "--resume", "--epochs", 3)
+        assert "resume must have as many processes as recurrent.last.pt, 2, got 1" in refused.stderr
+        assert train(folder, kind, *alone, "--resume", "--epochs", 3, "--accept-changes").returncode == 0
 
 
 def test_a_checkpoint_says_what_wrote_it(tmp_path: Path) -> None:

@@ -102,6 +102,15 @@ def test_it_is_the_composition(
         torch.testing.assert_close(mine, right)
 
 
+def test_what_is_no_number_is_passed_on() -> None:
+    theta = thetas()
+    theta[1].data[0, 0] = torch.nan
+    pairs = words(B, K)
+    found, right = (torch.autograd.grad(f(*theta), theta) for f in (fused(*pairs), composed(*pairs)))
+    assert fused(*pairs)(*theta).isnan()
+    assert [g.isnan().any().item() for g in found] == [g.isnan().any().item() for g in right] == [True] * 4
+
+
 def test_dropout_is_the_same_where_the_words_are() -> None:
     """Vectors of ones and a network that adds them up: s - s_c is that of the word that differs."""
     theta = [torch.ones(V, D), torch.full((1, K * D), 0.01), torch.zeros(1), torch.full((1, 1), 100.0)]

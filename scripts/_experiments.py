@@ -1,0 +1,363 @@
+"""The experiments behind claims.py: what the notes assert, section by section, measured on real data.
+
+Each takes a seed and returns one number for every condition; what is compared is decided in claims.py, over seeds.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cs224d_l3 import (
+    UNITS,
+    AdaGrad,
+    InverseDecay,
+    Layer,
+    WindowClassifier,
+    WindowScorer,
+    corrupt,
+    elementwise_gradients,
+    init_xavier,
+    l2_penalty,
+    numerical_gradient,
+    relative_error,
+    sigmoid,
+    sigmoid_prime,
+    sliding_windows,
+    softmax_cross_entropy,
+    vectorized_gradients,
+    weight_matrices,
+)
+from cs224d_l3.corpora import OUTSIDE, Vocabulary
+from cs224d_l3.python_corpus import python_reference
+
+Numbers = dict[str, float]
+
+# --------------------------------------------------------------------------------------------------- data
+
+
+class Digits(NamedTuple):
+    """scikit-learn's handwritten digits, 8 x 8, split by a seed."""
+
+    x: Tensor
+    target: Tensor
+    test_x: Tensor
+    test_target: Tensor
+
+
+def digits(seed: int, train: int = 1200) -> Digits:
+    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+
+    data = load_digits()
+    x, target = torch.from_numpy(data.data).float() / 8 - 1, torch.from_numpy(data.target).long()
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    first, rest = order[:train], order[1200:]
+    return Digits(x[first], target[first], x[rest], target[rest])
+
+
+class Words(NamedTuple):
+    """Windows of the Python reference, and whether the word in the middle is code."""
+
+    windows: Tensor
+    target: Tensor
+    test_windows: Tensor
+    test_target: Tensor
+    counts: Tensor  # of every word in training
+    V: int
+
+
+@cache
+def words(seed: int) -> Words:
+    splits = python_reference(seed)
+    vocabulary = Vocabulary((w for s in splits.train for w in s.words), lower=False)
+
+    def windows(part: list) -> tuple[Tensor, Tensor]:  # type: ignore[type-arg]
+        found = [sliding_windows(vocabulary.encode(s.words), 5, vocabulary.pad) for s in part]
+        return torch.cat(found), torch.tensor([int(tag != OUTSIDE) for s in part for tag in s.tags])
+
+    train, test = windows(splits.train), windows(splits.test)
+    return Words(*train, *test, torch.bincount(train[0][:, 2], minlength=len(vocabulary)), len(vocabulary))
+
+
+# ----------------------------------------------------------------------------------------------- training
+
+
+def epochs(N: int, size: int, count: int, seed: int) -> Iterator[Tensor]:
+    """The numbers below N, some at a time, in a new order each epoch."""
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(count):
+        yield from torch.randperm(N, generator=generator).split(size)
+
+
+def fit(
+    model: nn.Module,
+    x: Tensor,
+    target: Tensor,
+    optimizer: torch.optim.Optimizer,
+    count: int,
+    *,
+    seed: int = 0,
+    size: int = 64,
+    lam: float = 0.0,
+    schedule: InverseDecay | None = None,
+) -> list[float]:
+    """Trains by softmax; the mean J of every epoch."""
+    weights, losses, total = weight_matrices(model), [], 0.0
+    for chosen in epochs(len(x), size, count, seed):
+        J = softmax_cross_entropy(model(x[chosen]), target[chosen])
+        optimizer.zero_grad()
+        (J + l2_penalty(weights, lam) if lam else J).backward()
+        optimizer.step()
+        total += J.item() * len(chosen)
+        if len(chosen) < size or len(x) % size == 0:
+            losses.append(total / len(x))
+            total = 0.0
+            if schedule:
+                schedule.step()
+    return losses
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, x: Tensor, target: Tensor) -> float:
+    return 100 * float((model(x).argmax(1) == target).double().mean())
+
+
+@torch.no_grad()
+def f1(model: nn.Module, windows: Tensor, target: Tensor) -> float:
+    found = model(windows).argmax(1)
+    both = float((found * target).sum())
+    return 200 * both / max(1.0, float(found.sum() + target.sum()))
+
+
+def deep(unit: str, depth: int, m: int = 60) -> nn.Sequential:
+    """64 -> m -> ... -> m -> 10."""
+    f = UNITS[unit].f
+    sizes = [64, *[m] * depth]
+    hidden = [Layer(n, k, f) for n, k in zip(sizes, sizes[1:], strict=False)]
+    return nn.Sequential(*hidden, Layer(m, 10, None))
+
+
+# ------------------------------------------------------------------------------------------------ sections
+
+
+def hidden_layer(seed: int) -> Numbers:
+    """1.3: F1 of the window network and of a linear window classifier, word vectors frozen and trained.
+
+    The frozen vectors are learned from the same text without its tags, by the ranking objective of 1.4."""
+    data, found = words(seed), {}
+    torch.manual_seed(seed)
+    ranking = WindowScorer(data.V, 50, 5, 60, UNITS["hardtanh"].f, sparse=True)
+    optimizer = AdaGrad(ranking.parameters(), lr=0.1)
+    for chosen in epochs(len(data.windows), 256, 8, seed):
+        windows = data.windows[chosen]
+        optimizer.zero_grad()
+        ranking.loss(windows, corrupt(windows, data.V)).backward()
+        optimizer.step()
+    L = ranking.input.L.weight.detach()
+    for frozen in (True, False):
+        for name, linear in (("linear", True), ("tanh", False)):
+            torch.manual_seed(seed)
+            model = WindowClassifier(data.V, 2, 50, 5, 100, sparse=True)
+            model.input.L.weight.data.copy_(L)
+            if linear:
+                model.hidden, model.output = nn.Identity(), Layer(250, 2, None)  # type: ignore[assignment]
+            model.input.L.weight.requires_grad_(not frozen)
+            optimizer = AdaGrad([p for p in model.parameters() if p.requires_grad], lr=0.05)
+            fit(model, data.windows, data.target, optimizer, 20 if frozen else 4, seed=seed, size=256)
+            found[f"{name}, {'frozen' if frozen else 'trained'}"] = f1(model, data.test_windows, data.test_target)
+    return found
+
+
+def margin(seed: int) -> Numbers:
+    """1.4: how often the window of a piece of code outscores another, for three margins, in per cent of pairs."""
+    data, found = words(seed), {}
+    code, other = data.target.nonzero().squeeze(1), (data.target == 0).nonzero().squeeze(1)
+    for value in (0.1, 1.0, 10.0):
+        torch.manual_seed(seed)
+        model = WindowScorer(data.V, 50, 5, 100, UNITS["tanh"].f, sparse=True)
+        optimizer = AdaGrad(model.parameters(), lr=0.05)
+        for chosen in epochs(len(code), 64, 12, seed):
+            against = other[torch.randint(len(other), (len(chosen),))]
+            optimizer.zero_grad()
+            model.loss(data.windows[code[chosen]], data.windows[against], margin=value).backward()
+            optimizer.step()
+        with torch.no_grad():
+            s = model(data.test_windows)
+        is_code = data.test_target == 1
+        below = torch.searchsorted(s[~is_code].sort().values, s[is_code].contiguous())
+        found[f"{value:g}"] = 100 * float(below.double().mean()) / int((~is_code).sum())
+    return found
+
+
+def vectorised(seed: int) -> Numbers:
+    """1.6: the time of the gradients by elements, as a multiple of the time by matrices, for three networks."""
+    found = {}
+    for sizes in ((4, 2, 1), (20, 8, 1), (60, 30, 1)):
+        generator = torch.Generator().manual_seed(seed)
+        W = [torch.randn(m, n, generator=generator) for n, m in zip(sizes, sizes[1:], strict=False)]
+        b = [torch.zeros(len(w)) for w in W]
+        x = torch.randn(sizes[0], generator=generator)
+        loops, matrices = (
+            min(_seconds(partial(gradients, x, W, b, sigmoid, sigmoid_prime)) for _ in range(5))
+            for gradients in (elementwise_gradients, vectorized_gradients)
+        )
+        found["-".join(map(str, sizes))] = loops / matrices
+    return found
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def numerical(seed: int) -> Numbers:
+    """2.1: forward passes a parameter of the centred difference; the relative error that it shows of a right gradient
+    and of one with 0.1 % too much in one of its elements."""
+    torch.manual_seed(seed)
+    x, target = torch.randn(6, 5, dtype=torch.float64), torch.randint(3, (6,))
+    theta = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    passes = 0
+
+    def J(W: Tensor) -> Tensor:
+        nonlocal passes
+        passes += 1
+        return softmax_cross_entropy(x @ W.mT, target)
+
+    (right,) = torch.autograd.grad(J(theta), theta)
+    passes = 0
+    found = numerical_gradient(J, theta.detach())
+    wrong = right.clone()
+    wrong.view(-1)[right.abs().argmax()] *= 1.001
+    error = [float(relative_error(g, found)) for g in (right, wrong)]
+    return {"passes a parameter": passes / theta.numel(), "error, right": error[0], "error, planted": error[1]}
+
+
+def penalty(seed: int) -> Numbers:
+    """2.2: training accuracy less test accuracy, in points, without and with L2; 150 digits to train on."""
+    data, found = digits(seed, train=150), {}
+    for lam in (0.0, 1e-3, 1e-2):
+        torch.manual_seed(seed)
+        model = deep("tanh", 1)
+        fit(model, data.x, data.target, AdaGrad(model.parameters(), lr=0.05), 60, seed=seed, size=25, lam=lam)
+        found[f"{lam:g}"] = accuracy(model, data.x, data.target) - accuracy(model, data.test_x, data.test_target)
+    return found
+
+
+def convergence(seed: int) -> Numbers:
+    """2.3: the training loss after three epochs of a network of three hidden layers."""
+    data, found = digits(seed), {}
+    for unit in ("sigmoid", "tanh"):
+        torch.manual_seed(seed)
+        model = deep(unit, 3)
+        found[unit] = fit(model, data.x, data.target, torch.optim.SGD(model.parameters(), lr=0.1), 3, seed=seed)[-1]
+    return found
+
+
+def cost(seed: int) -> Numbers:
+    """2.3: nanoseconds an element, forward and backward, of a million."""
+    z = torch.randn(10**6, generator=torch.Generator().manual_seed(seed)).requires_grad_()
+    error, found = torch.ones(10**6), {}
+    for unit in ("tanh", "hardtanh"):
+        f = UNITS[unit].f
+        found[unit] = 1e3 * min(_seconds(lambda f=f: torch.autograd.grad(f(z), z, error)) for _ in range(9))  # type: ignore[misc]
+    return found
+
+
+def saturation(seed: int) -> Numbers:
+    """2.3: the share of units in saturation, |f| > 0.95, after training the same network, in per cent."""
+    data, found = digits(seed), {}
+    for unit in ("tanh", "softsign"):
+        torch.manual_seed(seed)
+        model = deep(unit, 3)
+        fit(model, data.x, data.target, torch.optim.SGD(model.parameters(), lr=0.3), 15, seed=seed)
+        with torch.no_grad():
+            a = [model[: k + 1](data.test_x) for k in range(3)]
+        found[unit] = 100 * float((torch.cat(a, 1).abs() > 0.95).double().mean())
+    return found
+
+
+def dead(seed: int) -> Numbers:
+    """2.3: the share of hidden units without gradient on all of the training set, after a rough start, in per cent."""
+    data, found = digits(seed), {}
+    for unit in ("relu", "leaky_relu"):
+        torch.manual_seed(seed)
+        model = deep(unit, 3)
+        fit(model, data.x, data.target, torch.optim.SGD(model.parameters(), lr=0.5), 8, seed=seed)
+        with torch.no_grad():
+            z = [nn.functional.linear(model[:k](data.x), model[k].W, model[k].b) for k in range(3)]  # type: ignore[arg-type]
+        slope = torch.cat([UNITS[unit].f_prime(t) for t in z], 1)
+        found[unit] = 100 * float((slope == 0).all(0).double().mean())
+    return found
+
+
+def xavier(seed: int) -> dict[str, list[float]]:
+    """2.4: standard deviations of the activations, layer by layer, and of the errors, at the start; and the loss after
+    five epochs. Against Xavier's rule the usual one of its time, U[-1/sqrt(n), 1/sqrt(n)] (Glorot and Bengio, 2010)."""
+    data, found = digits(seed), {}
+    for rule in ("Xavier", "U[-1/√n, 1/√n]"):
+        torch.manual_seed(seed)
+        model = deep("tanh", 5, m=100)
+        init_xavier(model)
+        if rule != "Xavier":
+            for W in weight_matrices(model):
+                nn.init.uniform_(W, -(W.shape[1] ** -0.5), W.shape[1] ** -0.5)
+        a, kept = data.x, []
+        for layer in list(model)[:5]:
+            a = layer(a)
+            a.retain_grad()
+            kept.append(a)
+        softmax_cross_entropy(model[5](a), data.target).backward()
+        found[f"{rule}, activations"] = [float(t.detach().std()) for t in kept]
+        found[f"{rule}, errors"] = [float(t.grad.std()) for t in kept]
+        model.zero_grad()
+        losses = fit(model, data.x, data.target, torch.optim.SGD(model.parameters(), lr=0.05), 5, seed=seed)
+        found[f"{rule}, loss"] = losses[-1:]
+    return found
+
+
+def rate(seed: int) -> Numbers:
+    """2.5: the training loss at the end, by the rate."""
+    data, found = digits(seed), {}
+    for lr in (0.01, 0.1, 10.0):
+        torch.manual_seed(seed)
+        model = deep("tanh", 1)
+        losses = fit(model, data.x, data.target, torch.optim.SGD(model.parameters(), lr=lr), 8, seed=seed)
+        found[f"{lr:g}"] = losses[-1]
+    return found
+
+
+def annealing(seed: int) -> Numbers:
+    """2.5: the training loss of the last epoch at a constant rate, and at one that falls as 1/t from the fifth on."""
+    data, found = digits(seed), {}
+    for name in ("constant", "annealed"):
+        torch.manual_seed(seed)
+        model = deep("tanh", 2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        schedule = InverseDecay(optimizer, tau=5) if name == "annealed" else None
+        found[name] = fit(model, data.x, data.target, optimizer, 25, seed=seed, size=16, schedule=schedule)[-1]
+    return found
+
+
+def rare(seed: int) -> Numbers:
+    """2.6: accuracy on test words that training has seen once to three times, by AdaGrad and by SGD, in per cent; each
+    at the best of three rates."""
+    data, found = words(seed), {}
+    seen = data.counts[data.test_windows[:, 2]]
+    few = (seen >= 1) & (seen <= 3)
+    makers: dict[str, list[Callable[[nn.Module], torch.optim.Optimizer]]] = {
+        "SGD": [lambda m, lr=lr: torch.optim.SGD(m.parameters(), lr=lr) for lr in (0.03, 0.3, 1.0)],  # type: ignore[misc]
+        "AdaGrad": [lambda m, lr=lr: AdaGrad(m.parameters(), lr=lr) for lr in (0.02, 0.05, 0.1)],  # type: ignore[misc]
+    }
+    for name, several in makers.items():
+        best = 0.0
+        for make in several:
+            torch.manual_seed(seed)
+            model = WindowClassifier(data.V, 2, 50, 5, 50, sparse=True)
+            fit(model, data.windows, data.target, make(model), 4, seed=seed, size=64)
+            best = max(best, accuracy(model, data.test_windows[few], data.test_target[few]))
+        found[name] = best
+    return found
