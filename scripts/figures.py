@@ -77,7 +77,7 @@ def boundary() -> Figure:
         "ten tanh units": nn.Sequential(Layer(2, 10, None), Tanh(), Layer(10, 2, None)),
     }
     made, axes = figure(7.6, 3.5, 2)
-    u, v = torch.meshgrid(torch.linspace(-1.7, 2.7, 300), torch.linspace(-1.25, 1.6, 200), indexing="xy")
+    u, v = torch.meshgrid(torch.linspace(-1.7, 2.7, 121), torch.linspace(-1.25, 1.6, 81), indexing="xy")
     for ax, (name, model) in zip(axes, models.items(), strict=True):
         right = train_classifier(model, x, target)
         with torch.no_grad():
@@ -231,7 +231,7 @@ def units() -> Figure:
         unit = UNITS[name]
         edges = [-reach, *KINKS.get(name, ()), reach]
         for i, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
-            z = torch.linspace(start + 1e-6, end - 1e-6, 200, dtype=torch.float64)  # between two kinks
+            z = torch.linspace(start + 1e-6, end - 1e-6, 80, dtype=torch.float64)  # between two kinks
             ax.plot(z, unit.f(z), color=BLUE, label="$f(z)$" if i == 0 else None)
             ax.plot(z, unit.f_prime(z), color=RED, ls="--", label="$f'(z)$" if i == 0 else None)
         for kink in KINKS.get(name, ()):
@@ -271,7 +271,7 @@ def descend(make: Callable[[list[Tensor]], torch.optim.Optimizer], steps: int) -
 def rates() -> Figure:
     """Figure 15: a rate that overshoots and one that converges, on one bowl; AdaGrad, a rate for each parameter."""
     made, axes = figure(9.2, 3.0, 3)
-    u, v = torch.meshgrid(torch.linspace(-5, 5, 200), torch.linspace(-3.2, 3.2, 200), indexing="xy")
+    u, v = torch.meshgrid(torch.linspace(-5, 5, 61), torch.linspace(-3.2, 3.2, 61), indexing="xy")
     J = bowl(torch.stack([u, v], -1))
     cases: dict[str, tuple[Callable[[list[Tensor]], torch.optim.Optimizer], int]] = {
         r"$\alpha = 0.208$: overshoots": (lambda p: torch.optim.SGD(p, lr=0.208), 7),
