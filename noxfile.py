@@ -78,8 +78,15 @@ def install(session: nox.Session, *groups: str) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The test suite; arguments go to pytest."""
-    install(session, "tests")
+    install(session, "tests", "docs")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The API document, into runs/docs, for reading without a network."""
+    install(session, "docs")
+    session.run("python", "scripts/document.py", *session.posargs)
 
 
 @nox.session
@@ -100,7 +107,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy, strict, on package and scripts."""
-    install(session, "tests", "types")
+    install(session, "tests", "docs", "types")
     session.run("mypy", *session.posargs)
 
 
@@ -115,7 +122,9 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def minimum(session: nox.Session) -> None:
     """The test suite on the lowest torch that pyproject.toml claims."""
-    session.install("torch==2.4.1", "-e", ".[scripts,hypothesis]", *nox.project.dependency_groups(PYPROJECT, "tests"))
+    session.install(
+        "torch==2.4.1", "-e", ".[scripts,hypothesis]", *nox.project.dependency_groups(PYPROJECT, "tests", "docs")
+    )
     session.run("pytest", *session.posargs)
 
 

@@ -1,4 +1,6 @@
-"""2.6 AdaGrad: every parameter has its own rate, the smaller the larger its gradients have been.
+r"""2.6 AdaGrad: every parameter has its own rate, the smaller the larger its gradients have been.
+
+$$\theta_{t,i} = \theta_{t-1,i} - \frac{\alpha}{\sqrt{\epsilon + \sum_{\tau=1}^t g_{\tau,i}^2}} g_{t,i}$$
 
 Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization, JMLR 2011.
 

@@ -1,11 +1,16 @@
-"""1.5 and 1.6 Backpropagation, twice: element by element in the notes' indices, and by matrices.
+r"""1.5 and 1.6 Backpropagation, twice: element by element in the notes' indices, and by matrices.
 
 The network has layers 1 to K + 1. Layer 1 is the input, a^(1) = z^(1) = x; then
 
     z^(k+1) = W^(k) a^(k) + b^(k),    a^(k+1) = f(z^(k+1)),
 
 and the last layer is linear, a^(K+1) = z^(K+1): in figure 5 it is the score s, with W^(1) = W and W^(2) = U.
-delta^(k) is the error at z^(k), dJ/dz^(k). Lists start at 0 in Python: ``W[0]`` is W^(1), ``delta[0]`` is delta^(1).
+delta^(k) is the error at z^(k), dJ/dz^(k), and goes back a layer by
+
+$$\delta_j^{(k)} = f'(z_j^{(k)}) \sum_i \delta_i^{(k+1)} W_{ij}^{(k)}, \qquad
+\delta^{(k)} = f'(z^{(k)}) \circ (W^{(k)T} \delta^{(k+1)}).$$
+
+Lists start at 0 in Python: ``W[0]`` is W^(1), ``delta[0]`` is delta^(1).
 """
 
 from collections.abc import Callable, Sequence

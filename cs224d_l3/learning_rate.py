@@ -1,4 +1,7 @@
-"""2.5 Learning rates: divided by the root of the fan-in (Collobert), and annealed in time."""
+r"""2.5 Learning rates: divided by the root of the fan-in (Collobert), and annealed in time.
+
+$$\alpha_W = \frac{\alpha}{\sqrt{n}}, \qquad \alpha(t) = \frac{\alpha_0 \tau}{\max(t, \tau)}$$
+"""
 
 import math
 from typing import Any

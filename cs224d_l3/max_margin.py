@@ -1,4 +1,7 @@
-"""1.4 The max-margin objective: the true window must outscore the corrupt one by a margin."""
+r"""1.4 The max-margin objective: the true window must outscore the corrupt one by a margin.
+
+$$J = \max(0, \Delta + s_c - s)$$
+"""
 
 from typing import Any
 

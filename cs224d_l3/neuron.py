@@ -1,4 +1,7 @@
-"""1.1 A neuron: n inputs, one output, a = f(w^T x + b)."""
+r"""1.1 A neuron: n inputs, one output, a = f(w^T x + b). With the sigmoid it is binary logistic regression:
+
+$$a = \frac{1}{1 + \exp(-(w^T x + b))}$$
+"""
 
 from collections.abc import Callable
 from typing import Any

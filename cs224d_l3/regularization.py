@@ -1,4 +1,7 @@
-"""2.2 L2 regularisation: a penalty on large weights; biases stay out of it."""
+r"""2.2 L2 regularisation: a penalty on large weights; biases stay out of it.
+
+$$J_R = J + \lambda \sum_i \lVert W^{(i)} \rVert_F^2$$
+"""
 
 import functools
 from collections.abc import Iterable

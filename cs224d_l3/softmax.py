@@ -1,6 +1,8 @@
-"""Softmax cross-entropy: the objective of the window classifier and of the language model.
+r"""Softmax cross-entropy: the objective of the window classifier and of the language model.
 
-With p = softmax(z), J = -log p_target, and its gradient for the scores z is p, less 1 at the target.
+$$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad J = -\log p_t, \qquad \frac{\partial J}{\partial z_k} = p_k - [k = t]$$
+
+for the scores z and the target t.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Backpropagation through time, twice: element by element in the notes' indices, and by matrices.
+r"""Backpropagation through time, twice: element by element in the notes' indices, and by matrices.
 
 The recurrent layer reads x_1 ... x_T and starts from the state a_0:
 
@@ -7,6 +7,9 @@ The recurrent layer reads x_1 ... x_T and starts from the state a_0:
 Unrolled it is a network of T layers with the same W, H and b in each, and an objective J that may look at every a_t.
 delta_t is the error at z_t, dJ/dz_t: what reaches a_t from J itself and from step t + 1, times f'(z_t). Since step t
 is one place of T where the same weight stands, the gradient of a weight is a sum over t.
+
+$$\delta_t = f'(z_t) \circ \left(\frac{\partial J}{\partial a_t} + H^T \delta_{t+1}\right), \qquad
+\frac{\partial J}{\partial H} = \sum_t \delta_t a_{t-1}^T$$
 """
 
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""2.4 Xavier initialisation: weights that keep the variance of signals and gradients from layer to layer.
+r"""2.4 Xavier initialisation: weights that keep the variance of signals and gradients from layer to layer.
+
+$$W \sim U\left[-\sqrt{\frac{6}{n^{(l)} + n^{(l+1)}}}, \sqrt{\frac{6}{n^{(l)} + n^{(l+1)}}}\right]$$
 
 Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010.
 """
