@@ -74,19 +74,16 @@ class Processes:
                 continue
             g = theta.grad.coalesce()
             rows = torch.cat([g.indices().mT.int(), g.values().float().view(torch.int32)], 1)  # one message of both
-            counts = self._gather(torch.tensor([len(rows)], device=self.device)).tolist()
-            most = max(counts)
-            found = self._gather(nn.functional.pad(rows, [0, 0, 0, most - len(rows)])).view(
-                self.count, most, rows.shape[1]
-            )
+            counts = [int(count) for count in self._gather(torch.tensor([len(rows)], device=self.device))]
+            found = self._gather(nn.functional.pad(rows, [0, 0, 0, max(counts) - len(rows)]))
             rows = torch.cat([own[:n] for own, n in zip(found, counts, strict=True)])
             values = rows[:, 1:].contiguous().view(torch.float32).to(theta.dtype) / self.count
             theta.grad = torch.sparse_coo_tensor(rows[:, 0].long()[None], values, theta.shape, check_invariants=False)
 
-    def _gather(self, t: Tensor) -> Tensor:
-        """The rows of all processes, by rank; as many from each."""
-        found = t.new_empty(self.count * len(t), *t.shape[1:])
-        dist.all_gather_into_tensor(found, t.contiguous())
+    def _gather(self, t: Tensor) -> list[Tensor]:
+        """The tensors of all processes, by rank, each of the same shape."""
+        found = [torch.empty_like(t) for _ in range(self.count)]
+        dist.all_gather(found, t.contiguous())
         return found
 
     def sums(self, *numbers: float) -> list[float]:
