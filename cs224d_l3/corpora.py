@@ -257,9 +257,9 @@ def _lines(source: str | PathLike[str] | BinaryIO, longest: int = -1) -> Iterato
 
 
 def _cut(line: bytes) -> tuple[bytes, bytes]:
-    """In two, at the last blank; or else before the last character."""
-    at = max(line.rfind(b" "), line.rfind(b"\t"))
-    if at <= 0:
+    """In two, behind the last blank; or else before the last character."""
+    at = max(line.rfind(b" "), line.rfind(b"\t")) + 1
+    if at == 0:
         at = len(line) - 1
         while at > 1 and line[at] & 0xC0 == 0x80:  # within a character
             at -= 1

@@ -41,8 +41,12 @@ class Settings:
 
 def export(model: nn.Module, reads: list[Tensor]) -> torch.export.ExportedProgram:
     """The model as a program, for batches of any size."""
-    batch = Dim("B")
-    return torch.export.export(model.eval(), tuple(reads), dynamic_shapes=tuple({0: batch} for _ in reads))
+    sizes = tuple({0: Dim("B")} for _ in reads)
+    try:
+        return torch.export.export(model.eval(), tuple(reads), dynamic_shapes=sizes, strict=False)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"torch {torch.__version__} cannot export the model; a newer one may: {reason}") from error
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cs224d_l3.corpora import (
@@ -266,6 +266,7 @@ def test_files_as_editors_leave_them(tmp_path: Path) -> None:
     assert read_columns(path)[0].words == ["b" * 10**6]
 
 
+@example(" a日", 5)
 @given(st.text("aé日 \t", max_size=60), st.integers(4, 20))
 def test_long_lines_come_in_pieces(line: str, longest: int) -> None:
     """The same words; a word that is itself longer is cut between two characters."""

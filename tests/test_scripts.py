@@ -314,6 +314,7 @@ def test_a_scorers_threshold_is_kept(trained) -> None:  # type: ignore[no-untype
     assert [tag for tag, _ in again.tag([["Ann", "saw"]])[0]] == ["ENTITY", "ENTITY"]
 
 
+@pytest.mark.skipif(torch.__version__ < "2.9", reason="torch 2.4 cannot export a Function")
 @pytest.mark.parametrize("objective", ["softmax", "max-margin"])
 def test_an_exported_tagger_is_the_tagger(trained, objective: str) -> None:  # type: ignore[no-untyped-def]
     from _tagger import Tagger
