@@ -300,7 +300,7 @@ def xavier(seed: int) -> dict[str, list[float]]:
     """2.4: standard deviations of the activations, layer by layer, and of the errors, at the start; and the loss after
     five epochs. Against Xavier's rule the usual one of its time, U[-1/sqrt(n), 1/sqrt(n)] (Glorot and Bengio, 2010)."""
     data, found = digits(seed), {}
-    for rule in ("Xavier", "U[-1/√n, 1/√n]"):
+    for rule in ("Xavier", "uniform"):
         torch.manual_seed(seed)
         model = deep("tanh", 5, m=100)
         init_xavier(model)

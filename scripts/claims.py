@@ -65,7 +65,7 @@ def _keeps(columns: Columns) -> list[list[float]]:
             abs(math.log(last / first)) for first, last in zip(columns[f"{name} 1"], columns[f"{name} 5"], strict=True)
         ]
 
-    old = "U[-1/√n, 1/√n]"
+    old = "uniform"
     kept = [
         [a - b for a, b in zip(change(f"{old}, {what}"), change(f"Xavier, {what}"), strict=True)]
         for what in ("activations", "errors")
