@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 import tyro
 from _tables import table
-from _timing import IN_A_ROW, Step, begin, in_a_row, medians, peak_bytes, write
+from _timing import IN_A_ROW, Step, begin, in_a_row, medians, peak_bytes, whole_step, write
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -49,17 +49,6 @@ class TorchRecurrent(nn.Module):
         return F.cross_entropy(self.output(a).flatten(0, 1), target.flatten())
 
 
-def step(optimizers: list[torch.optim.Optimizer], objective: Callable[[], Tensor]) -> Step:
-    def run() -> None:
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        objective().backward()
-        for optimizer in optimizers:
-            optimizer.step()
-
-    return run
-
-
 def optimizers_of(model: Any, tuned: bool) -> list[torch.optim.Optimizer]:
     """torch's Adagrad as it comes; or fused, and by itself for the sparse word vectors, which the kernel refuses."""
     if not tuned:
@@ -71,20 +60,20 @@ def optimizers_of(model: Any, tuned: bool) -> list[torch.optim.Optimizer]:
 def window_steps(B: int) -> list[Step]:
     words, target = torch.randint(V, (B, SIZE)), torch.randint(V, (B,))
     ours = WindowLanguageModel(V, D, SIZE, M, sparse=True)
-    steps = [step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target))]
+    steps = [whole_step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target))]
     for tuned in (False, True):
         model = TorchWindow(sparse=tuned)
-        steps.append(step(optimizers_of(model, tuned), lambda model=model: model(words, target)))  # type: ignore[misc]
+        steps.append(whole_step(optimizers_of(model, tuned), lambda model=model: model(words, target)))  # type: ignore[misc]
     return steps
 
 
 def recurrent_steps(B: int, T: int) -> list[Step]:
     words, target, state = torch.randint(V, (B, T)), torch.randint(V, (B, T)), torch.zeros(B, M)
     ours = RecurrentLanguageModel(V, D, M, sparse=True)
-    steps = [step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target, state)[0])]
+    steps = [whole_step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target, state)[0])]
     for tuned in (False, True):
         model = TorchRecurrent(sparse=tuned)
-        steps.append(step(optimizers_of(model, tuned), lambda model=model: model(words, target, state)))  # type: ignore[misc]
+        steps.append(whole_step(optimizers_of(model, tuned), lambda model=model: model(words, target, state)))  # type: ignore[misc]
     return steps
 
 

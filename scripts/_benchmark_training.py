@@ -18,7 +18,7 @@ import torch.nn.functional as F
 import tyro
 from _roads import TORCH_UNITS
 from _tables import table
-from _timing import IN_A_ROW, Step, begin, in_a_row, medians, write
+from _timing import IN_A_ROW, Step, begin, in_a_row, medians, whole_step, write
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -69,17 +69,6 @@ class Pairs:
     def __call__(self) -> tuple[Tensor, Tensor]:
         self.next = (self.next + 1) % len(self.batches)
         return self.batches[self.next]
-
-
-def whole_step(optimizers: Sequence[torch.optim.Optimizer], J: Callable[[], Tensor]) -> Step:
-    def run() -> None:
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        J().backward()
-        for optimizer in optimizers:
-            optimizer.step()
-
-    return run
 
 
 def make(V: int, B: int, share: float, unit: str, plain: Sequence[str], compiled: bool = False) -> list[Step]:

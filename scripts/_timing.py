@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 Step = Callable[[], object]
 IN_A_ROW = 10
@@ -60,6 +61,19 @@ def peak_bytes(step: Step, device: str) -> int:
         held += event.nbytes()
         peak = max(peak, held)
     return peak
+
+
+def whole_step(optimizers: Sequence[torch.optim.Optimizer], J: Callable[[], Tensor]) -> Step:
+    """A step of training: gradients and update."""
+
+    def run() -> None:
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        J().backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+    return run
 
 
 def in_a_row(step: Step) -> Step:

@@ -1,5 +1,5 @@
-"""What the trainers share: their settings, and a run, which goes through the epochs, shows and records them, keeps what
-it has reached, and goes on from there after a stop.
+"""A run of training, as all trainers share it: it goes through the epochs, shows and records them, keeps what it has
+reached, and goes on from there after a stop.
 
 A run leaves four things, named after --out: the best model (runs/window.pt), the state to go on from
 (runs/window.last.pt), its records (runs/window.jsonl), and the same for TensorBoard (runs/window.events).
@@ -10,167 +10,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
+from typing import Any, NamedTuple
 
 import torch
-import tyro
-from _checkpoints import CannotSaveError, files_of, load_checkpoint, prepare_output, save_checkpoint, set_aside
+from _checkpoints import files_of, load_checkpoint, prepare_output, save_checkpoint, set_aside
+from _command import NotFiniteError, Stopped, pick_device
 from _processes import Processes, processes
 from _records import Records
+from _settings import RunSettings, plain
 from torch import Tensor, nn
 from tqdm import tqdm
-
-from cs224d_l3._checks import check_number, check_size
-
-BAD_INPUT, NOT_FINITE, CANNOT_SAVE = 2, 3, 4  # exit statuses; 128 and a signal's number where a signal ended it
-# settings that may change when a run goes on: they decide how long, where and how loudly, not what is computed
-FREE = {"resume", "accept_changes", "epochs", "patience", "device", "save_every", "skip_nonfinite", "quiet"}
-FREE |= {"generate", "length", "temperature", "top_k", "nearest"}
-
-
-class NotFiniteError(ArithmeticError):
-    """The loss, or a gradient, is no number any more."""
-
-
-class Stopped(Exception):  # noqa: N818 - no error
-    """By a signal; what was reached is saved."""
-
-    def __init__(self, signal_number: int, where: str) -> None:
-        super().__init__(where)
-        self.status = 128 + signal_number
-
-
-def run(main: Callable[[], None]) -> None:
-    """Runs a script; what was wrong is printed as one sentence, without a traceback."""
-    status, sentence = 0, ""
-    try:
-        main()
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except CannotSaveError as error:
-        status, sentence = CANNOT_SAVE, f"error: {error}"
-    except NotFiniteError as error:
-        status, sentence = NOT_FINITE, f"error: {error}"
-    except Stopped as stopped:
-        status, sentence = stopped.status, str(stopped)
-    except (ValueError, OSError, IndexError) as error:
-        status, sentence = BAD_INPUT, f"error: {error}"
-    except (RuntimeError, MemoryError) as error:
-        if "allocate" not in str(error) and "out of memory" not in str(error):
-            raise
-        status = BAD_INPUT
-        sentence = "error: not enough memory for these settings: lower --batch, --hidden or --d"
-    except KeyboardInterrupt:
-        status = 128 + signal.SIGINT
-    if status:
-        who = f"process {os.environ['RANK']}: " if sentence and int(os.environ.get("WORLD_SIZE", 1)) > 1 else ""
-        print(who + sentence, file=sys.stderr, end="\n" if sentence else "")
-        sys.exit(status)
-
-
-def pick_device(name: str) -> torch.device:
-    """Where to compute: auto is the GPU where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.zeros(1, device=name).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"device must be auto, cpu, cuda or another that torch has here, got {name!r}") from error
-    return torch.device(name)
-
-
-# ---------------------------------------------------------------------------------------------- settings
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """What every trainer can be told of its run."""
-
-    epochs: int = 30
-    """At the most."""
-    patience: int = 5
-    """Epochs without a better score on dev before it stops."""
-    seed: int = 0
-    """Of the weights, the order of the examples, and dropout."""
-    device: str = "auto"
-    """cpu, cuda, or auto."""
-    threads: int = 1
-    """Of the processor, for each process."""
-    out: Path = Path("runs/model.pt")
-    """The best model; the run's other files are named after it. An earlier run of the name is moved aside."""
-    resume: bool = False
-    """Go on with the run in --out, with its settings; others given beside it must not change what is computed."""
-    accept_changes: bool = False
-    """With --resume: let them."""
-    save_every: float = 60.0
-    """Seconds after which the state to go on from is saved, beside the end of every epoch."""
-    skip_nonfinite: bool = False
-    """Leave out updates whose gradient is not finite, and count them, where otherwise the run stops."""
-    quiet: bool = False
-    """Print the result alone."""
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "threads"):
-            check_size(name, getattr(self, name))
-        check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
-        check_number("save_every", self.save_every, at_least=0)
-
-
-S = TypeVar("S", bound=RunSettings)
-
-
-@dataclass(frozen=True)
-class _Which:
-    """The run to go on with."""
-
-    out: Path
-    resume: bool = False
-
-
-def read_settings(kind: type[S]) -> S:
-    """The command line; with --resume, what it leaves open is as the run had it."""
-    if "--resume" not in sys.argv:
-        return tyro.cli(kind)
-    default = next(field.default for field in fields(kind) if field.name == "out")
-    which, _ = tyro.cli(_Which, default=_Which(cast(Path, default)), return_unknown_args=True)
-    last = files_of(which.out)["last"]
-    if not last.exists():
-        raise ValueError(f"resume needs a run in out, and there is no {last}")
-    saved, hints = load_checkpoint(last, {"settings"})["settings"], get_type_hints(kind)
-    try:
-        known = {field.name for field in fields(kind)} & saved.keys()
-        before = kind(**{name: _typed(saved[name], hints[name]) for name in known})
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"{last}: expected the settings of such a run, and {error}") from error
-    settings = tyro.cli(kind, default=before)
-    changed = {
-        name: (getattr(before, name), getattr(settings, name))
-        for name in known - FREE - {"out"}
-        if getattr(before, name) != getattr(settings, name)
-    }
-    if changed and not settings.accept_changes:
-        listed = ", ".join(f"{name} from {old} to {new}" for name, (old, new) in sorted(changed.items()))
-        raise ValueError(f"resume must not change {listed}; --accept-changes allows it")
-    return settings
-
-
-def _typed(value: Any, hint: Any) -> Any:
-    if isinstance(value, str) and (hint is Path or Path in getattr(hint, "__args__", ())):
-        return Path(value)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _plain(settings: RunSettings) -> dict[str, Any]:
-    """The settings as a checkpoint or a JSON line can hold them."""
-    own = {name: value for name, value in asdict(settings).items() if name not in ("resume", "accept_changes")}
-    return {n: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for n, v in own.items()}
-
-
-# -------------------------------------------------------------------------------------------------- a run
 
 
 class Dev(NamedTuple):
@@ -276,7 +128,7 @@ class Run:
         if self.together.is_first:
             step = self.step if self.settings.resume else None
             files = self.files["records"], self.files["events"]
-            self.records = Records(*files, _plain(self.settings), step, self.epoch)
+            self.records = Records(*files, plain(self.settings), step, self.epoch)
         try:
             with self._signals():
                 while self.epoch <= self.settings.epochs and not self.finished:
@@ -427,7 +279,7 @@ class Run:
             "model": self.task.model.state_dict(),
             "optimizer": self.task.optimizer.state_dict(),
             "task": self.task.state_dict(),
-            "settings": _plain(self.settings),
+            "settings": plain(self.settings),
             "data": self.task.data(),
             "torch": str(torch.__version__),
         }

@@ -19,9 +19,9 @@ import matplotlib as mpl
 import torch
 import tyro
 from _checkpoints import writing
+from _command import run
 from _drawings import BLUE, PALE, RED
 from _tables import table
-from _training import run
 from figures import STYLE, figure
 from matplotlib.figure import Figure
 from tqdm import tqdm

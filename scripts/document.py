@@ -16,7 +16,7 @@ import pdoc
 import pdoc.render
 import pdoc.render_helpers
 import tyro
-from _training import run
+from _command import run
 from latex2mathml.converter import convert
 
 import cs224d_l3

@@ -18,9 +18,9 @@ from typing import Annotated, Any
 import torch
 import tyro
 from _checkpoints import load_checkpoint, prepare_output, write_vectors, writing
+from _command import run
 from _language import Language
 from _tagger import Tagger
-from _training import run
 from torch import Tensor, nn
 from torch.export import Dim
 

@@ -14,8 +14,8 @@ import matplotlib as mpl
 import torch
 import tyro
 from _checkpoints import writing
+from _command import run
 from _drawings import BLUE, INK, PALE, RED, SHADE, Network
-from _training import run
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from _command import pick_device, run
 from _tagger import Tagger
-from _training import pick_device, run
 
 from cs224d_l3.corpora import convert_iob, read_text, tokenize
 

@@ -20,9 +20,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import _kneser_ney
 import torch
 from _arrays import fingerprint
+from _command import pick_device, run
 from _language import Batch, Language, perplexity
+from _settings import RunSettings, read_settings
 from _text import Text, read
-from _training import Dev, Run, RunSettings, Task, pick_device, prepared, read_settings, run
+from _training import Dev, Run, Task, prepared
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 

@@ -15,9 +15,11 @@ from typing import Literal
 import torch
 from _arrays import Shuffled, around, fingerprint, places
 from _checkpoints import write_vectors
+from _command import run
 from _language import nearest
+from _settings import RunSettings, read_settings
 from _text import Text, read
-from _training import Dev, Run, RunSettings, Task, prepared, read_settings, run
+from _training import Dev, Run, Task, prepared
 from torch import Tensor
 
 from cs224d_l3 import UNITS, AdaGrad, WindowScorer, corrupt

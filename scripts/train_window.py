@@ -13,9 +13,11 @@ from typing import Literal, NamedTuple
 
 import torch
 from _arrays import Growing, Shuffled, fingerprint, places
+from _command import run
 from _scores import Score, best_threshold, by_majority, score_tags, win_rate
+from _settings import RunSettings, read_settings
 from _tagger import Tagger, Windows
-from _training import Dev, Run, RunSettings, Task, prepared, read_settings, run
+from _training import Dev, Run, Task, prepared
 from torch import Tensor
 
 from cs224d_l3 import AdaGrad, WindowScorer, l2_penalty, softmax_cross_entropy, weight_matrices

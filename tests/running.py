@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from _training import run as run_main
+from _command import run as run_main
 
 
 @contextlib.contextmanager

@@ -1,0 +1,62 @@
+"""A script as a command: errors as one sentence, exit statuses that mean something, the device."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import torch
+from _checkpoints import CannotSaveError
+
+BAD_INPUT, NOT_FINITE, CANNOT_SAVE = 2, 3, 4  # exit statuses; 128 and a signal's number where a signal ended it
+
+
+class NotFiniteError(ArithmeticError):
+    """The loss, or a gradient, is no number any more."""
+
+
+class Stopped(Exception):  # noqa: N818 - no error
+    """By a signal; what was reached is saved."""
+
+    def __init__(self, signal_number: int, where: str) -> None:
+        super().__init__(where)
+        self.status = 128 + signal_number
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a script; what was wrong is printed as one sentence, without a traceback."""
+    status, sentence = 0, ""
+    try:
+        main()
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except CannotSaveError as error:
+        status, sentence = CANNOT_SAVE, f"error: {error}"
+    except NotFiniteError as error:
+        status, sentence = NOT_FINITE, f"error: {error}"
+    except Stopped as stopped:
+        status, sentence = stopped.status, str(stopped)
+    except (ValueError, OSError, IndexError) as error:
+        status, sentence = BAD_INPUT, f"error: {error}"
+    except (RuntimeError, MemoryError) as error:
+        if "allocate" not in str(error) and "out of memory" not in str(error):
+            raise
+        status = BAD_INPUT
+        sentence = "error: not enough memory for these settings: lower --batch, --hidden or --d"
+    except KeyboardInterrupt:
+        status = 128 + signal.SIGINT
+    if status:
+        who = f"process {os.environ['RANK']}: " if sentence and int(os.environ.get("WORLD_SIZE", 1)) > 1 else ""
+        print(who + sentence, file=sys.stderr, end="\n" if sentence else "")
+        sys.exit(status)
+
+
+def pick_device(name: str) -> torch.device:
+    """Where to compute: auto is the GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"device must be auto, cpu, cuda or another that torch has here, got {name!r}") from error
+    return torch.device(name)

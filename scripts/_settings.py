@@ -1,0 +1,99 @@
+"""What every trainer can be told of its run; and, going on with a run, what it was told before."""
+
+import sys
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar, cast, get_type_hints
+
+import tyro
+from _checkpoints import files_of, load_checkpoint
+
+from cs224d_l3._checks import check_number, check_size
+
+# settings that may change when a run goes on: they decide how long, where and how loudly, not what is computed
+FREE = {"resume", "accept_changes", "epochs", "patience", "device", "save_every", "skip_nonfinite", "quiet"}
+FREE |= {"generate", "length", "temperature", "top_k", "nearest"}
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What every trainer can be told of its run."""
+
+    epochs: int = 30
+    """At the most."""
+    patience: int = 5
+    """Epochs without a better score on dev before it stops."""
+    seed: int = 0
+    """Of the weights, the order of the examples, and dropout."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+    threads: int = 1
+    """Of the processor, for each process."""
+    out: Path = Path("runs/model.pt")
+    """The best model; the run's other files are named after it. An earlier run of the name is moved aside."""
+    resume: bool = False
+    """Go on with the run in --out, with its settings; others given beside it must not change what is computed."""
+    accept_changes: bool = False
+    """With --resume: let them."""
+    save_every: float = 60.0
+    """Seconds after which the state to go on from is saved, beside the end of every epoch."""
+    skip_nonfinite: bool = False
+    """Leave out updates whose gradient is not finite, and count them, where otherwise the run stops."""
+    quiet: bool = False
+    """Print the result alone."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "threads"):
+            check_size(name, getattr(self, name))
+        check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
+        check_number("save_every", self.save_every, at_least=0)
+
+
+S = TypeVar("S", bound=RunSettings)
+
+
+@dataclass(frozen=True)
+class _Which:
+    """The run to go on with."""
+
+    out: Path
+    resume: bool = False
+
+
+def read_settings(kind: type[S]) -> S:
+    """The command line; with --resume, what it leaves open is as the run had it."""
+    if "--resume" not in sys.argv:
+        return tyro.cli(kind)
+    default = next(field.default for field in fields(kind) if field.name == "out")
+    which, _ = tyro.cli(_Which, default=_Which(cast(Path, default)), return_unknown_args=True)
+    last = files_of(which.out)["last"]
+    if not last.exists():
+        raise ValueError(f"resume needs a run in out, and there is no {last}")
+    saved, hints = load_checkpoint(last, {"settings"})["settings"], get_type_hints(kind)
+    try:
+        known = {field.name for field in fields(kind)} & saved.keys()
+        before = kind(**{name: _typed(saved[name], hints[name]) for name in known})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{last}: expected the settings of such a run, and {error}") from error
+    settings = tyro.cli(kind, default=before)
+    changed = {
+        name: (getattr(before, name), getattr(settings, name))
+        for name in known - FREE - {"out"}
+        if getattr(before, name) != getattr(settings, name)
+    }
+    if changed and not settings.accept_changes:
+        listed = ", ".join(f"{name} from {old} to {new}" for name, (old, new) in sorted(changed.items()))
+        raise ValueError(f"resume must not change {listed}; --accept-changes allows it")
+    return settings
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    if isinstance(value, str) and (hint is Path or Path in getattr(hint, "__args__", ())):
+        return Path(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def plain(settings: RunSettings) -> dict[str, Any]:
+    """The settings as a checkpoint or a JSON line can hold them."""
+    own = {name: value for name, value in asdict(settings).items() if name not in ("resume", "accept_changes")}
+    return {n: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for n, v in own.items()}
