@@ -128,11 +128,11 @@ def _binomial(*drawn: int) -> float:
 
 @pytest.mark.parametrize("margin", [0.2, 100.0])
 def test_gradients_with_dropout_are_those_of_what_is_left(margin: float) -> None:
-    true, other = words(B, K)
-    other[:, 0], other[:, 3:] = true[:, 0], true[:, 3:]
-    kinds, C = torch.randint(3, (2, B, K)), normal(3, 2)
-    L, *_ = thetas()
-    theta = [L, *thetas(D + 2)[1:], C]
+    true, other = words(B, 3)
+    other[:, 0] = true[:, 0]
+    kinds, C = torch.randint(2, (2, B, 3)), normal(2, 1)
+    L, *_ = thetas(2, 3, 2)
+    theta = [L, *thetas(3, 3, 2)[1:], C]
 
     def J(L: Tensor, W: Tensor, b: Tensor, U: Tensor, C: Tensor) -> Tensor:
         torch.manual_seed(0)
