@@ -154,9 +154,10 @@ class AdaGrad(Optimizer):
         self._count(group, states)
         updates = Updates(thetas, gs, [state["sum"] for state in states])
         lr = group["lr"].reshape(()) if isinstance(group["lr"], Tensor) else group["lr"]
-        V = max([len(theta) for theta, g in zip(thetas, gs, strict=True) if g.is_sparse], default=0)
-        if len(self._places) < V:
-            self._places = torch.empty(V, dtype=torch.int32, device="cpu")
+        if any(map(_is_sparse, gs)):
+            V = max(len(theta) for theta, g in zip(thetas, gs, strict=True) if g.is_sparse)
+            if len(self._places) < V:
+                self._places = torch.empty(V, dtype=torch.int32, device="cpu")
         for at, here in _by_count(group, states, updates):
             rate = lr / (1 + (at - 1) * group["lr_decay"]) if group["lr_decay"] else lr
             _update_all(here, rate, group, self._places)
@@ -252,14 +253,16 @@ def _update_all(updates: Updates, lr: Any, group: dict[str, Any], places: Tensor
     automatic = group["foreach"] is None and group["fused"] is not False
     traced = torch.compiler.is_compiling() or group["differentiable"]
     may_fuse = not traced and (group["fused"] or automatic)
-    dense = Updates([], [], [])
-    for theta, g, G in zip(*updates, strict=True):
-        if g.is_sparse:
-            _sparse(theta, g, G, lr, group["maximize"], places)
-        else:
-            dense.thetas.append(theta)
-            dense.gs.append(g)
-            dense.Gs.append(G)
+    dense = updates
+    if any(map(_is_sparse, updates.gs)):
+        dense = Updates([], [], [])
+        for theta, g, G in zip(*updates, strict=True):
+            if g.is_sparse:
+                _sparse(theta, g, G, lr, group["maximize"], places)
+            else:
+                dense.thetas.append(theta)
+                dense.gs.append(g)
+                dense.Gs.append(G)
     if may_fuse and dense.thetas and _are_fusible(*dense):
         _fused(*dense, *settings)
         return
@@ -290,6 +293,7 @@ def _sparse(theta: Tensor, g: Tensor, G: Tensor, lr: Any, maximize: bool, places
     else:
         g = g.to(G.dtype).coalesce()
         at, values = g._indices(), g._values()
+        at = at[0] if len(at) == 1 else at
     if not len(values):
         return
     if at.ndim > 1:
@@ -390,7 +394,7 @@ def _are_fusible(thetas: list[Tensor], gs: list[Tensor], Gs: list[Tensor]) -> bo
     )
 
 
-_dtype, _is_cpu = attrgetter("dtype"), attrgetter("is_cpu")
+_dtype, _is_cpu, _is_sparse = attrgetter("dtype"), attrgetter("is_cpu"), attrgetter("is_sparse")
 
 
 # --------------------------------------------------------------------------------------------- the state
