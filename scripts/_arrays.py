@@ -60,48 +60,6 @@ def fingerprint(words: Iterable[str], *rows: Tensor) -> str:
     return found.hexdigest()[:16]
 
 
-class Shuffled(Sequence[Tensor]):
-    """The numbers below N in a random order, some at a time.
-
-    Up to a million are permuted at once. More are cut into pieces of 4,096, which are put in a random order; a million
-    numbers of it at a time are permuted when their turn comes: 2 bytes for a thousand numbers, and a constant.
-    """
-
-    def __init__(self, N: int, size: int, generator: torch.Generator) -> None:
-        self.N, self.size = N, size
-        self.group = -(-SHUFFLED_AT_ONCE // size) * size
-        self.at, self.permuted = 0, torch.empty(0, dtype=torch.int64)
-        self.pieces: Tensor | None = None
-        if N <= SHUFFLED_AT_ONCE:
-            self.group, self.permuted = N, torch.randperm(N, generator=generator)
-        else:
-            self.pieces = torch.randperm(N // PIECE, generator=generator)
-            self.seed = int(torch.randint(2**62, (), generator=generator))
-            self.at = -1
-
-    def __len__(self) -> int:
-        return -(-self.N // self.size)
-
-    def __getitem__(self, i: int) -> Tensor:  # type: ignore[override]
-        if not 0 <= i < len(self):
-            raise IndexError(f"batch must lie in 0 to {len(self) - 1}, got {i}")
-        start = i * self.size
-        if self.pieces is not None and start // self.group != self.at:
-            self.at = start // self.group
-            self.permuted = self._permute(self.at)
-        start -= self.at * self.group
-        return self.permuted[start : start + self.size]
-
-    def _permute(self, group: int) -> Tensor:
-        assert self.pieces is not None
-        begin = group * self.group
-        places = torch.arange(begin, min(begin + self.group, self.N))
-        places = places[torch.randperm(len(places), generator=torch.Generator().manual_seed(self.seed + group))]
-        whole = places < len(self.pieces) * PIECE
-        moved = self.pieces[(places // PIECE).clamp(max=len(self.pieces) - 1)] * PIECE + places % PIECE
-        return torch.where(whole, moved, places)
-
-
 class InOrder(Sequence[Tensor]):
     """The numbers below N in order, some at a time."""
 
@@ -115,6 +73,40 @@ class InOrder(Sequence[Tensor]):
         if not 0 <= i < len(self):
             raise IndexError(f"batch must lie in 0 to {len(self) - 1}, got {i}")
         return torch.arange(i * self.size, min((i + 1) * self.size, self.N))
+
+
+class Shuffled(InOrder):
+    """The numbers below N in a random order, some at a time.
+
+    Up to a million are permuted at once. More are cut into pieces of 4,096, which are put in a random order; a million
+    numbers of it at a time are permuted when their turn comes: 2 bytes for a thousand numbers, and a constant.
+    """
+
+    def __init__(self, N: int, size: int, generator: torch.Generator) -> None:
+        super().__init__(N, size)
+        self.pieces: Tensor | None = None
+        if N <= SHUFFLED_AT_ONCE:
+            self.at, self.group, self.permuted = 0, max(N, 1), torch.randperm(N, generator=generator)
+        else:
+            self.at, self.group = -1, -(-SHUFFLED_AT_ONCE // size) * size
+            self.pieces = torch.randperm(N // PIECE, generator=generator)
+            self.seed = int(torch.randint(2**62, (), generator=generator))
+
+    def __getitem__(self, i: int) -> Tensor:  # type: ignore[override]
+        places = super().__getitem__(i)
+        group = i * self.size // self.group
+        if group != self.at:
+            self.at, self.permuted = group, self._permute(group)
+        return self.permuted[places - group * self.group]
+
+    def _permute(self, group: int) -> Tensor:
+        assert self.pieces is not None
+        begin = group * self.group
+        places = torch.arange(begin, min(begin + self.group, self.N))
+        places = places[torch.randperm(len(places), generator=torch.Generator().manual_seed(self.seed + group))]
+        whole = places < len(self.pieces) * PIECE
+        moved = self.pieces[(places // PIECE).clamp(max=len(self.pieces) - 1)] * PIECE + places % PIECE
+        return torch.where(whole, moved, places)
 
 
 def around(text: Tensor, places: Tensor, before: int, after: int) -> Tensor:
