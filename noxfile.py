@@ -8,11 +8,14 @@ Where nox is at hand already, ``nox -s train`` does the same.
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).absolute().parent
+LOCK = "constraints.txt"  # every version, dependencies of dependencies included
+LOCKED = ("--only-binary", ":all:", "-c", LOCK)
 
 
 def run_in_own_environment() -> int:
@@ -27,7 +30,7 @@ def run_in_own_environment() -> int:
         else:  # Debian and Ubuntu split off what puts pip into an environment; a pip wheel can do it from outside
             subprocess.check_call([sys.executable, "-m", "venv", "--without-pip", "--clear", str(home)])
             pip = [str(python), str(download_pip(home)) + "/pip"]
-        subprocess.check_call([*pip, "install", "--quiet", "-c", str(HERE / "constraints.txt"), "pip", "nox"])
+        subprocess.check_call([*pip, "install", "--quiet", *LOCKED, "pip", "nox"], cwd=HERE)
     return subprocess.call([str(python), __file__, *sys.argv[1:]])
 
 
@@ -66,20 +69,86 @@ nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+LOWEST_TORCH = "2.4.1"  # of what pyproject.toml claims
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """The package with what the scripts need, and some dependency groups, at the versions of constraints.txt."""
-    session.install(
-        "-c", "constraints.txt", "-e", ".[scripts,hypothesis]", *nox.project.dependency_groups(PYPROJECT, *groups)
-    )
+    """The package with what the scripts need, and some dependency groups, at the versions of the lock."""
+    needed = nox.project.dependency_groups(PYPROJECT, *groups)
+    session.install(*LOCKED, "-e", ".[scripts,hypothesis]", *needed, env={"PIP_BUILD_CONSTRAINT": LOCK})
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """The test suite; arguments go to pytest."""
     install(session, "tests", "docs")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *session.posargs, env={"LOCKED": LOCK})
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """The test suite on every Python from 3.10 on that this machine has; arguments go to pytest."""
+    results = {}
+    for version, python in find_pythons().items():
+        try:
+            run_suite(session, version, python, LOCK)
+            results[version] = "passed"
+        except nox.command.CommandFailed:
+            results[version] = "FAILED"
+    session.log("; ".join(f"Python {version} {result}" for version, result in results.items()))
+    if "FAILED" in results.values():
+        session.error("the suite does not pass on every Python")
+
+
+@nox.session
+def minimum(session: nox.Session) -> None:
+    """The test suite on the lowest torch that pyproject.toml claims; arguments go to pytest."""
+    lock = Path(session.create_tmp(), "constraints.txt")
+    others = [
+        line
+        for line in Path(LOCK).read_text(encoding="utf-8").splitlines()
+        if not re.match(r"torch|triton|nvidia-|cuda-", line)
+    ]
+    lock.write_text("\n".join([*others, f"torch=={LOWEST_TORCH}"]), encoding="utf-8")
+    run_suite(session, f"torch-{LOWEST_TORCH}", sys.executable, str(lock))
+
+
+def find_pythons() -> dict[str, str]:
+    """Every Python from 3.10 on, on the path or among pyenv's: {"3.12": "/usr/bin/python3.12", ...}."""
+    folders = [Path(folder) for folder in os.get_exec_path()]
+    folders += Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.*/bin")
+    found: dict[tuple[int, int, int], str] = {}
+    for python in (python for folder in folders for python in sorted(folder.glob("python3.[1-9][0-9]"))):
+        ask = [str(python), "-c", "import sys; print(*sys.version_info[:3])"]
+        asked = subprocess.run(ask, capture_output=True, text=True, check=False)
+        if asked.returncode == 0:  # pyenv puts a stand-in on the path for each of its versions, even if not in use
+            major, minor, micro = map(int, asked.stdout.split())
+            found.setdefault((major, minor, micro), str(python))
+    return {f"{major}.{minor}": python for (major, minor, _), python in sorted(found.items())}
+
+
+def run_suite(session: nox.Session, name: str, python: str, lock: str) -> None:
+    """The suite in an environment of its own. uv makes it: what environments have in common lies on the disk once."""
+    session.install(*LOCKED, "uv")
+    home = Path(session.virtualenv.location).parent / f"{session.name}-{name}"
+    binaries = home / ("Scripts" if os.name == "nt" else "bin")
+    session.run("uv", "venv", "--quiet", "--allow-existing", "--python", python, str(home))
+    own = ["--no-config", "--python", str(home), "-c", lock, "--build-constraints", lock]
+    wheels = ["--only-binary", ":all:", "--no-binary", "cs224d_l3"]
+    groups = ["--group", "tests", "--group", "docs"]
+    session.run("uv", "pip", "install", "--quiet", *own, *wheels, "-e", ".[scripts,hypothesis]", *groups)
+    locked = {"LOCKED": lock} if lock == LOCK else None
+    session.run(str(binaries / "python"), "-m", "pytest", *session.posargs, env=locked, external=True)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Writes the lock anew: everything that any session installs, on any Python, at its newest version."""
+    session.install(*LOCKED, "uv")
+    groups = [part for group in PYPROJECT["dependency-groups"] for part in ("--group", group)]
+    options = ["--universal", "--python-version", "3.10", "--only-binary", ":all:", "--no-annotate", "--upgrade"]
+    made_by = {"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"}
+    session.run("uv", "pip", "compile", "pyproject.toml", "--all-extras", *groups, *options, "-o", LOCK, env=made_by)
 
 
 @nox.session
@@ -114,25 +183,16 @@ def types(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """ruff: format and rules."""
-    session.install("-c", "constraints.txt", *nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.install(*LOCKED, *nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
 
 
 @nox.session
-def minimum(session: nox.Session) -> None:
-    """The test suite on the lowest torch that pyproject.toml claims."""
-    session.install(
-        "torch==2.4.1", "-e", ".[scripts,hypothesis]", *nox.project.dependency_groups(PYPROJECT, "tests", "docs")
-    )
-    session.run("pytest", *session.posargs)
-
-
-@nox.session
 def build(session: nox.Session) -> None:
     """Wheel and source archive in dist/, and a look at what is in them."""
-    session.install("-c", "constraints.txt", "build", "twine")
-    session.run("python", "-m", "build")
+    session.install(*LOCKED, *nox.project.dependency_groups(PYPROJECT, "build"))
+    session.run("python", "-m", "build", env={"PIP_BUILD_CONSTRAINT": LOCK})
     session.run("twine", "check", "--strict", *map(str, (HERE / "dist").iterdir()))
 
 

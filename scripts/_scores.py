@@ -23,19 +23,35 @@ class Score(NamedTuple):
 
 def score_tags(gold: Sequence[list[str]], found: Sequence[list[str]]) -> Score:
     """Of whole entities where tags are IOB, counted as conlleval does; elsewhere of words that are not O."""
-    if any(is_iob_tag(tag) for tags in gold for tag in tags):
-        from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
-
-        per_cent = precision_recall_fscore_support(gold, found, average="micro", zero_division=0)[:3]
-        return Score(*(100 * float(x) for x in per_cent))
-    pairs = [pair for tags in zip(gold, found, strict=True) for pair in zip(*tags, strict=True)]
-    right = sum(g == t != OUTSIDE for g, t in pairs)
-    in_gold, in_found = sum(g != OUTSIDE for g, _ in pairs), sum(t != OUTSIDE for _, t in pairs)
+    is_iob = any(is_iob_tag(tag) for tags in gold for tag in tags)
+    pick = entities if is_iob else tagged_words
+    right = in_gold = in_found = 0
+    for one, other in zip(gold, found, strict=True):
+        a, b = pick(one), pick(other)
+        right, in_gold, in_found = right + len(a & b), in_gold + len(a), in_found + len(b)
     return Score(
         precision=100 * right / max(1, in_found),
         recall=100 * right / max(1, in_gold),
         f1=200 * right / max(1, in_gold + in_found),
     )
+
+
+def entities(tags: Sequence[str]) -> set[tuple[int, int, str]]:
+    """First word, word after the last, and type of every entity, by conlleval's rule (Tjong Kim Sang and Buchholz,
+    2000): one begins at a B-, and at an I- that follows no tag of its type, and goes on over each I- of its type."""
+    found, begin = set(), -1
+    for i, tag in enumerate([*tags, OUTSIDE]):
+        if begin >= 0 and tag != f"I-{tags[begin][2:]}":
+            found.add((begin, i, tags[begin][2:]))
+            begin = -1
+        if begin < 0 and tag != OUTSIDE:
+            begin = i
+    return found
+
+
+def tagged_words(tags: Sequence[str]) -> set[tuple[int, str]]:
+    """Place and tag of every word that is not O."""
+    return {(i, tag) for i, tag in enumerate(tags) if tag != OUTSIDE}
 
 
 def win_rate(s: Tensor, is_entity: Tensor) -> float:

@@ -1,18 +1,23 @@
-"""The package as a whole: its names, its imports, its documentation."""
+"""The package as a whole: its names, its imports, its documentation, what is installed with it."""
 
 import ast
 import inspect
+import os
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import pytest
 import torch
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import cs224d_l3
 
 HOME = Path(cs224d_l3.__file__).parent
+ROOT = Path(__file__).parents[1]
 MODULES = [*sorted(path.stem for path in HOME.glob("[a-z]*.py")), "gradient_check"]
 
 # what each module may import of the package; the arrows all point one way
@@ -46,7 +51,7 @@ IMPORTS = {
 def imports(path: Path, inside: str = "") -> set[str]:
     """The package's modules that a file imports, those of its own folder left out."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             if node.level == (2 if inside else 1):
                 found.add((node.module or "").split(".")[0])
@@ -115,9 +120,39 @@ def test_every_function_of_the_lecture_has_a_module_of_its_own_kind() -> None:
 
 def test_version() -> None:
     assert version("cs224d_l3") == cs224d_l3.__version__
-    changelog = (HOME.parent / "CHANGELOG.md").read_text()
+    changelog = (ROOT / "CHANGELOG.md").read_text()
     assert f"## {cs224d_l3.__version__}" in changelog
 
 
 def test_types_are_shipped() -> None:
     assert (HOME / "py.typed").exists()
+
+
+# ------------------------------------------------------------------------------------------------ the lock
+
+
+def locked() -> dict[str, Requirement]:
+    """What constraints.txt pins for this Python and system, by name."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    found = [Requirement(line) for line in lines if not line.startswith("#")]
+    return {canonicalize_name(one.name): one for one in found if one.marker is None or one.marker.evaluate()}
+
+
+def test_the_lock_pins_one_version_of_each() -> None:
+    pins = [list(requirement.specifier) for requirement in locked().values()]
+    assert len(pins) > 100
+    assert all(len(pin) == 1 and pin[0].operator == "==" for pin in pins)
+
+
+@pytest.mark.skipif("LOCKED" not in os.environ, reason="not in an environment that nox made from the lock")
+def test_nothing_is_installed_that_the_lock_does_not_pin() -> None:
+    pins = locked()
+    installed = {canonicalize_name(found.metadata["Name"]): found.version for found in distributions()}
+    assert installed.pop("cs224d-l3") == cs224d_l3.__version__
+    assert len(installed) > 40
+    loose = {
+        f"{name} {found}"
+        for name, found in installed.items()
+        if name not in pins or not pins[name].specifier.contains(Version(found).public)
+    }
+    assert loose == set()

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 import torch
 from _arrays import places
-from _scores import best_threshold, by_majority, score_tags, win_rate
+from _scores import best_threshold, by_majority, entities, score_tags, win_rate
 from running import run
 from train_window import Corpus, Epoch, Settings, Tagging, build_tagger, read_corpus
 
@@ -172,12 +172,33 @@ def test_scripts_start_by_themselves_and_show_their_settings(script: str, tmp_pa
     assert "--device" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ("", []),
+        ("O O", []),
+        ("I-PER I-PER O I-LOC", [(0, 2, "PER"), (3, 4, "LOC")]),  # IOB1
+        ("B-PER I-PER O B-LOC", [(0, 2, "PER"), (3, 4, "LOC")]),  # IOB2
+        ("I-PER B-PER I-PER", [(0, 1, "PER"), (1, 3, "PER")]),  # neighbours of one type
+        ("B-PER B-PER", [(0, 1, "PER"), (1, 2, "PER")]),
+        ("I-PER I-LOC", [(0, 1, "PER"), (1, 2, "LOC")]),  # of two
+        ("B-PER I-LOC I-PER", [(0, 1, "PER"), (1, 2, "LOC"), (2, 3, "PER")]),
+        ("O I-A-B I-A-B B-A I-A-B", [(1, 3, "A-B"), (3, 4, "A"), (4, 5, "A-B")]),
+    ],
+)
+def test_an_entity_is_what_conlleval_takes_for_one(tags: str, expected: list[tuple[int, int, str]]) -> None:
+    assert sorted(entities(tags.split())) == expected
+
+
 def test_entities_are_counted_as_conlleval_does() -> None:
-    gold = [["O", "I-PER", "I-PER", "B-PER", "O", "I-LOC"]]
-    found = [["O", "I-PER", "I-PER", "I-PER", "O", "B-LOC"]]
     # three entities in gold; two found, of which the place is right
-    score = score_tags(gold, found)
+    score = score_tags(["O I-PER I-PER B-PER O I-LOC".split()], ["O I-PER I-PER I-PER O B-LOC".split()])
     assert score == pytest.approx((50, 100 / 3, 40))
+    # the example that seqeval publishes: 0.50 each
+    gold = ["O O O B-MISC I-MISC I-MISC O".split(), "B-PER I-PER O".split()]
+    found = ["O O B-MISC I-MISC I-MISC I-MISC O".split(), "B-PER I-PER O".split()]
+    assert score_tags(gold, found) == (50, 50, 50)
+    assert score_tags(gold, gold) == (100, 100, 100)
 
 
 def test_plain_tags_are_counted_by_word() -> None:
