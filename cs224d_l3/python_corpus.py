@@ -8,7 +8,8 @@ import ast
 import random
 import re
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple, TypeVar
@@ -39,48 +40,56 @@ def python_reference(seed: int = 0) -> Splits:
 
     ``pydoc_data.topics``, which comes with Python, sets code in double quotes. The quotes are stripped and are
     what is to be predicted: words in them are tagged ``CODE``, all others ``O``. Grammar, examples, tables and
-    headings are left out; a paragraph that stands in several topics counts once, in the first of them.
+    headings are left out; of paragraphs with the same words, in small letters, the first counts.
 
     Args:
         seed: of the split by topic. Topics go to test until it has 15 % of the words, then to dev likewise; the
             rest is to train on. Topics are of very different sizes, so that dev and test may become larger.
     """
-    return Splits(*_split(_tagged_topics(set()), lambda sentence: len(sentence.words), 0.15, seed))
+    sources = _by_source(_tagged_paragraphs(), lambda sentence: sentence.words)
+    return Splits(*_split(sources, lambda sentence: len(sentence.words), 0.15, seed))
 
 
 def python_documentation(seed: int = 0) -> TextSplits:
     """The prose of the language reference and of the standard library's docstrings: 310,000 words about Python.
 
-    One sentence is a paragraph, which counts once wherever else it stands. Examples, tables and grammar are left
-    out. The split is by source, a topic of the reference or a file of the library, 10 % of the words for test and
-    dev each.
+    One sentence is a paragraph; of those with the same words, in small letters, the first counts. Examples, tables
+    and grammar are left out. The split is by source, a topic of the reference or a file of the library, 10 % of the
+    words for test and dev each.
 
     Args:
         seed: of the split.
     """
-    seen: set[str] = set()
-    sources = {topic: [s.words for s in sentences] for topic, sentences in _tagged_topics(seen).items()}
-    for file, docstring in _docstrings():
-        for paragraph in re.split(r"\n\s*\n", docstring):
-            key = " ".join(paragraph.split())
-            if key not in seen and not _is_drawn(paragraph) and _is_english(paragraph):
-                sources.setdefault(file, []).append(tokenize(paragraph))
-            seen.add(key)
+    reference = ((topic, sentence.words) for topic, sentence in _tagged_paragraphs())
+    sources = _by_source(chain(reference, _docstring_paragraphs()), list)
     return TextSplits(*_split(sources, len, 0.1, seed))
 
 
-def _tagged_topics(seen: set[str]) -> dict[str, list[Sentence]]:
-    """The prose of every topic of the reference; adds its paragraphs to those that have been seen."""
-    topics: dict[str, list[Sentence]] = {}
-    for topic, paragraph in _paragraphs():
-        key = " ".join(paragraph.split())
-        if key not in seen and _is_prose(paragraph):
-            topics.setdefault(topic, []).append(_tag_code(paragraph))
-        seen.add(key)
-    return topics
-
-
 S = TypeVar("S")
+
+
+def _by_source(paragraphs: Iterable[tuple[str, S]], words: Callable[[S], list[str]]) -> dict[str, list[S]]:
+    """The paragraphs of every source. What has been read once is not read again: paragraphs may differ in characters,
+    a list mark or the place of a line's end, and be the same words, learnt from one source and judged by in another."""
+    seen: set[tuple[str, ...]] = set()
+    sources: dict[str, list[S]] = {}
+    for source, paragraph in paragraphs:
+        read = tuple(word.lower() for word in words(paragraph))
+        if read and read not in seen:
+            sources.setdefault(source, []).append(paragraph)
+        seen.add(read)
+    return sources
+
+
+def _tagged_paragraphs() -> Iterator[tuple[str, Sentence]]:
+    return ((topic, _tag_code(paragraph)) for topic, paragraph in _paragraphs() if _is_prose(paragraph))
+
+
+def _docstring_paragraphs() -> Iterator[tuple[str, list[str]]]:
+    for file, docstring in _docstrings():
+        for paragraph in re.split(r"\n\s*\n", docstring):
+            if not _is_drawn(paragraph) and _is_english(paragraph):
+                yield file, tokenize(paragraph)
 
 
 def _split(

@@ -1,6 +1,7 @@
 """The corpus that ships with Python."""
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,60 @@ def test_the_python_reference_is_a_corpus_of_some_size(splits: Splits) -> None:
     assert min(words) > 0.1 * sum(words)
 
 
+def read(words: list[str]) -> str:
+    return " ".join(words).lower()
+
+
+def assert_nothing_leaks(parts: Iterable[Iterable[list[str]]]) -> None:
+    """No sentence twice, and none in two splits."""
+    texts = [read(words) for part in parts for words in part]
+    assert len(texts) == len(set(texts)) > 0
+
+
 def test_no_paragraph_stands_in_two_splits_or_twice(splits: Splits) -> None:
-    texts = [" ".join(s.words) for part in splits for s in part]
-    assert len(texts) - len(set(texts)) < 0.01 * len(texts)  # a few differ in nothing but their list marks
-    train, dev, test = ({" ".join(s.words) for s in part} for part in splits)
-    assert not test & train
-    assert not dev & train
-    assert not dev & test
+    assert_nothing_leaks([s.words for s in part] for part in splits)
+
+
+# one sentence, as it is read, in several ways of writing it
+WAYS = [
+    'The "with" statement is used here.',
+    'The "with"\n   statement  is used here.',
+    '* The "with" statement is used here.',
+    '7. The "with" statement is used here.',
+    'The with statement is used here.',
+    'The *with* "statement" is *used* here.',
+    'The "WITH" statement is used here .',
+    "\u2022 The with\u00a0statement is used here.",
+]  # fmt: skip
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reference and a library in which every source holds a sentence of its own, and one of WAYS, twice."""
+    topics = {
+        f"topic {chr(97 + i)}": "\n\n".join([f'Topic {chr(97 + i)} is "its" own.', way, way])
+        for i, way in enumerate(WAYS)
+    }
+    monkeypatch.setattr("pydoc_data.topics.topics", topics)
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"stdlib": str(tmp_path)})
+    for i, way in enumerate(WAYS):
+        docstring = f"File {chr(97 + i)} is its own.\n\n{way}\n\nIt  is\n twice  there."
+        (tmp_path / f"{chr(97 + i)}.py").write_text(f"{docstring!r}\n", encoding="utf-8")
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_words_are_read_once_however_they_are_written(seed: int) -> None:
+    reference = python_reference(seed)
+    assert_nothing_leaks([s.words for s in part] for part in reference)
+    own = [f"topic {chr(97 + i)} is its own ." for i in range(len(WAYS))]
+    assert sorted(read(s.words) for part in reference for s in part) == ["the with statement is used here .", *own]
+    documentation = python_documentation(seed)
+    assert_nothing_leaks(documentation)
+    texts = [read(words) for part in documentation for words in part]
+    for sentence in ("the with statement is used here .", "it is twice there ."):
+        assert texts.count(sentence) == 1
+    assert len(texts) > 2 * len(WAYS)  # and in docstrings quotes are words
 
 
 def test_marks_are_stripped_and_words_like_for_are_both(splits: Splits) -> None:
@@ -95,11 +143,8 @@ def test_the_documentation_is_a_text_of_some_size(documentation: TextSplits) -> 
 
 
 def test_documentation_is_prose_of_both_sources(documentation: TextSplits) -> None:
-    texts = [[" ".join(words) for words in part] for part in documentation]
-    train, dev, test = map(set, texts)
-    assert test.isdisjoint(train | dev)
-    assert dev.isdisjoint(train)
-    everything = " ".join(train | dev | test)
+    assert_nothing_leaks(documentation)
+    everything = " ".join(" ".join(words) for part in documentation for words in part)
     assert "The with statement is used to wrap the execution of a block" in everything  # the reference
     assert "itertools" in everything
     assert ">>>" not in everything
