@@ -5,6 +5,7 @@ import mmap
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -14,21 +15,21 @@ SHUFFLED_AT_ONCE, PIECE = 2**20, 2**12  # examples
 TYPES = {"b": torch.int8, "h": torch.int16, "i": torch.int32, "q": torch.int64}
 
 
-class Growing:
+class Growing(AbstractContextManager["Growing"]):
     """Whole numbers as they come: in memory up to 64 MB, then in a file without a name in the folder for temporary
-    files (``TMPDIR``), which is mapped, so that the system holds of it what it has room for."""
+    files (``TMPDIR``), which is mapped, so that the system holds of it what it has room for. To be used in ``with``."""
 
     def __init__(self, code: str) -> None:
         self.code, self.count = code, 0
-        self.file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - as long as the tensor lives
+        self.file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed at the end of with
 
     def extend(self, numbers: Iterable[int]) -> None:
         some = array(self.code, numbers)
         self.count += len(some)
         self.file.write(some.tobytes())
 
-    def __del__(self) -> None:
-        self.file.close()  # a mapping goes on without it
+    def __exit__(self, *_: object) -> None:
+        self.file.close()  # a mapping goes on without it, as long as its tensor
 
     def tensor(self) -> Tensor:
         """All of them, (N,)."""
@@ -45,10 +46,10 @@ class Growing:
 
 def places(row: Tensor, holds: Callable[[Tensor], Tensor]) -> Tensor:
     """Where something holds in a long row, as int32."""
-    found = Growing("i")
-    for i, piece in enumerate(row.split(SHUFFLED_AT_ONCE)):
-        found.extend((holds(piece).nonzero().squeeze(1) + i * SHUFFLED_AT_ONCE).tolist())
-    return found.tensor()
+    with Growing("i") as found:
+        for i, piece in enumerate(row.split(SHUFFLED_AT_ONCE)):
+            found.extend((holds(piece).nonzero().squeeze(1) + i * SHUFFLED_AT_ONCE).tolist())
+        return found.tensor()
 
 
 def fingerprint(words: Iterable[str], *rows: Tensor) -> str:

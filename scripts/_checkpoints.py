@@ -53,7 +53,7 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     memory = io.BytesIO()  # torch's own writer ends the process where a disk is full
     torch.save({**content, "version": cs224d_l3.__version__}, memory)
     with writing(path) as partial:
-        partial.write_bytes(memory.getbuffer())
+        partial.write_bytes(memory.getvalue())  # bytes, not a view: where writing fails, the traceback holds them
 
 
 def write_vectors(path: Path, words: list[str], vectors: torch.Tensor) -> None:

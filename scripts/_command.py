@@ -1,5 +1,6 @@
 """A script as a command: errors as one sentence, exit statuses that mean something, the device."""
 
+import io
 import os
 import signal
 import sys
@@ -25,11 +26,14 @@ class Stopped(Exception):  # noqa: N818 - no error
 
 def run(main: Callable[[], None]) -> None:
     """Runs a script; what was wrong is printed as one sentence, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal has no character for ends no run
     status, sentence = 0, ""
     try:
         main()
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
     except CannotSaveError as error:
         status, sentence = CANNOT_SAVE, f"error: {error}"
     except NotFiniteError as error:
@@ -49,6 +53,12 @@ def run(main: Callable[[], None]) -> None:
         who = f"process {os.environ['RANK']}: " if sentence and int(os.environ.get("WORLD_SIZE", 1)) > 1 else ""
         print(who + sentence, file=sys.stderr, end="\n" if sentence else "")
         sys.exit(status)
+
+
+def discard_output() -> None:
+    """What is printed from now on goes nowhere."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, and no path of ours
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def pick_device(name: str) -> torch.device:

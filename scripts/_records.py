@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,20 @@ class Records:
     def __init__(self, path: Path, events: Path, settings: dict[str, Any], step: int | None, epoch: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        lines = path.read_text().splitlines() if step and path.exists() else []
+        lines = path.read_text(encoding="utf-8").splitlines() if step and path.exists() else []
         kept = [line for line in lines if _is_before(line, step or 0, epoch)]
         with writing(path) as partial:
-            partial.write_text("".join(line + "\n" for line in kept))
-        self.file = path.open("ab", buffering=0)  # a line is in the file, or is an error
-        self.events = SummaryWriter(str(events), purge_step=None if step is None else step + 1)
+            partial.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
         versions = {"cs224d_l3": cs224d_l3.__version__, "torch": torch.__version__, "python": platform.python_version()}
-        self._line({"step": step or 0, "settings": settings, "versions": versions, "machine": platform.platform()})
+        with ExitStack() as opened:
+            self.file = opened.enter_context(path.open("ab", buffering=0))  # a line is in the file, or is an error
+            with self._saying():
+                self._line(
+                    {"step": step or 0, "settings": settings, "versions": versions, "machine": platform.platform()}
+                )
+            self.events = SummaryWriter(str(events), purge_step=None if step is None else step + 1)
+            opened.callback(self.events.close)
+            self.opened = opened.pop_all()
 
     def add(self, step: int, **numbers: float) -> None:
         with self._saying():
@@ -42,8 +48,7 @@ class Records:
 
     def close(self) -> None:
         with self._saying():
-            self.file.close()
-            self.events.close()
+            self.opened.close()
 
     @contextmanager
     def _saying(self) -> Iterator[None]:

@@ -28,18 +28,18 @@ class Windows:
         self, sentences: Iterable[Sequence[str]], vocabulary: Vocabulary, size: int, device: torch.device
     ) -> None:
         self.half, self.count = size // 2, 0
-        words, features, starts = Growing("i"), Growing("b"), Growing("q")
         pads, none = [vocabulary.pad] * self.half, [CAPITALISATION.index("none")] * self.half
-        words.extend(pads)
-        features.extend(none)
-        for sentence in sentences:
-            starts.extend([self.count])
-            words.extend([*vocabulary.encode(sentence).tolist(), *pads])
-            features.extend([*map(capitalisation, sentence), *none])
-            self.count += len(sentence)
-        self.starts = starts.tensor().to(device)
-        self.words = words.tensor().to(device)
-        self._features = features.tensor().to(device)
+        with Growing("i") as words, Growing("b") as features, Growing("q") as starts:
+            words.extend(pads)
+            features.extend(none)
+            for sentence in sentences:
+                starts.extend([self.count])
+                words.extend([*vocabulary.encode(sentence).tolist(), *pads])
+                features.extend([*map(capitalisation, sentence), *none])
+                self.count += len(sentence)
+            self.starts = starts.tensor().to(device)
+            self.words = words.tensor().to(device)
+            self._features = features.tensor().to(device)
 
     def __len__(self) -> int:
         return self.count
@@ -52,7 +52,7 @@ class Windows:
 
     def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """The words of these windows, (..., size), and how they are capitalised."""
-        index = index.to(self.starts.device)
+        index = index.to(self.starts.device).contiguous()  # searchsorted copies others itself, and warns
         sentence = torch.searchsorted(self.starts, index, right=True)  # counted from 1
         place = index + self.half * (sentence - 1)
         size = 2 * self.half + 1

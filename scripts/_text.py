@@ -73,10 +73,10 @@ def read(
 
 def _encode(vocabulary: Vocabulary, sentences: Iterator[list[str]]) -> Tensor:
     """The words in a row, a 0 behind each sentence; on the disk where they are too long for memory."""
-    words = Growing("i")
-    for sentence in sentences:
-        words.extend([*vocabulary.encode(sentence).tolist(), vocabulary.pad])
-    return words.tensor()
+    with Growing("i") as words:
+        for sentence in sentences:
+            words.extend([*vocabulary.encode(sentence).tolist(), vocabulary.pad])
+        return words.tensor()
 
 
 def are_marks_apart(path: Path) -> bool:

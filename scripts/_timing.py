@@ -89,4 +89,4 @@ def in_a_row(step: Step) -> Step:
 def write(path: Path | None, where: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Keeps what was measured, as JSON."""
     if path is not None:
-        path.write_text(json.dumps({"where": where, "rows": rows}, indent=1) + "\n")
+        path.write_text(json.dumps({"where": where, "rows": rows}, indent=1) + "\n", encoding="utf-8")

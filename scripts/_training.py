@@ -6,9 +6,7 @@ A run leaves four things, named after --out: the best model (runs/window.pt), th
 """
 
 import math
-import os
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 from _checkpoints import files_of, load_checkpoint, prepare_output, save_checkpoint, set_aside
-from _command import NotFiniteError, Stopped, pick_device
+from _command import NotFiniteError, Stopped, discard_output, pick_device
 from _processes import Processes, processes
 from _records import Records
 from _settings import RunSettings, plain
@@ -249,14 +247,16 @@ class Run:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """The first Ctrl-C or SIGTERM asks to stop after the update; a second one does not ask."""
+        """The first Ctrl-C or SIGTERM asks to stop after the update; a second one does not ask. A signal that is
+        ignored, as `nohup` and a shell's background jobs have it, stays ignored."""
 
         def ask(number: int, _: Any) -> None:
             if self.signal:
                 raise KeyboardInterrupt
             self.signal = number
 
-        before = {number: signal.signal(number, ask) for number in _SIGNALS}
+        heard = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+        before = {number: signal.signal(number, ask) for number in heard}
         try:
             yield
         finally:
@@ -336,7 +336,7 @@ class Run:
             try:
                 print(line, flush=True)
             except BrokenPipeError:  # nobody reads on: the run goes on all the same
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                discard_output()
 
     def _record(self, **numbers: float) -> None:
         if self.records:

@@ -82,7 +82,7 @@ def main() -> None:
         exported, memory = export(model, reads), io.BytesIO()
         torch.export.save(exported, memory, extra_files={"model.json": json.dumps(meta)})
         with writing(program) as partial:
-            partial.write_bytes(memory.getbuffer())
+            partial.write_bytes(memory.getvalue())
         print(f"{program}: {' and '.join(names)} to scores, {len(words):,} words")
     if settings.vectors is not None:
         write_vectors(settings.vectors, words, L.detach())

@@ -209,15 +209,15 @@ class Tagging(Task):
         self.model = self.tagger.model.to(device)
         self.noun = "windows" if settings.objective == "softmax" else "pairs"
         index = {tag: i for i, tag in enumerate(self.tagger.tags)}
-        target = Growing("h")
+        with Growing("h") as target:
 
-        def words() -> Iterator[list[str]]:
-            for sentence in corpus.train():
-                target.extend(index[tag] for tag in sentence.tags)
-                yield sentence.words
+            def words() -> Iterator[list[str]]:
+                for sentence in corpus.train():
+                    target.extend(index[tag] for tag in sentence.tags)
+                    yield sentence.words
 
-        self.train = self.tagger.windows(words())
-        self.target = target.tensor()
+            self.train = self.tagger.windows(words())
+            self.target = target.tensor()
         self.entities = self.others = None
         if settings.objective == "max-margin":
             self.entities, self.others = (places(self.target, holds) for holds in (lambda t: t != 0, lambda t: t == 0))

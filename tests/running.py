@@ -35,7 +35,7 @@ def run(script: str, *arguments: object, cwd: Path, stdin: str = "") -> Result:
     with (
         working_in(cwd),
         mock.patch("sys.argv", [script, *map(str, arguments)]),
-        mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()))),
+        mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

@@ -13,7 +13,7 @@ both_ways = pytest.mark.parametrize("backprop", [elementwise_gradients, vectoriz
 
 
 def test_autograd_does_not_appear_in_the_file() -> None:
-    source = Path(cs224d_l3.backprop.__file__).read_text()
+    source = Path(cs224d_l3.backprop.__file__).read_text(encoding="utf-8")
     for word in ("autograd", "backward", "requires_grad", "torch.func"):
         assert word not in source
 
