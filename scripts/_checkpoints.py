@@ -15,6 +15,12 @@ import cs224d_l3
 class CannotSaveError(OSError):
     """The disk is full, or gone; what was saved before is whole."""
 
+    def __init__(self, what: str, path: object, cause: OSError, still: str = "") -> None:
+        super().__init__(f"cannot {what} {path}: {cause.strerror or cause}{still}")
+        # raised in a context manager, whose frame the traceback holds, and which holds the cause: a cycle, and in it
+        # all that the run has open
+        self.__cause__ = cause.with_traceback(None)
+
 
 def prepare_output(path: Path) -> None:
     """Says before the work, not after it, that a file could not be written."""
@@ -44,7 +50,7 @@ def writing(path: Path) -> Iterator[Path]:
                 os.close(handle)
     except OSError as error:
         still = f"; {path} is as it was before" if path.exists() else ""
-        raise CannotSaveError(f"cannot save {path}: {error.strerror or error}{still}") from error
+        raise CannotSaveError("save", path, error, still) from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -55,7 +55,7 @@ class Records:
         try:
             yield
         except OSError as error:
-            raise CannotSaveError(f"cannot write {self.file.name}: {error.strerror or error}") from error
+            raise CannotSaveError("write", self.file.name, error) from error
 
 
 def _is_before(line: str, step: int, epoch: int) -> bool:

@@ -1,15 +1,21 @@
-"""Runs a script as a user does, in this process."""
+"""Runs a script as a user does: in this process, or as a program of its own."""
 
 import contextlib
 import importlib
 import io
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
+import pytest
 from _command import run as run_main
+
+LIMIT = 300  # seconds that a program may take on a busy machine
 
 
 @contextlib.contextmanager
@@ -44,3 +50,19 @@ def run(script: str, *arguments: object, cwd: Path, stdin: str = "") -> Result:
         except SystemExit as stop:
             code = int(stop.code or 0)
     return Result(code, out.getvalue(), err.getvalue())
+
+
+def start(*command: object, cwd: Path, **environment: str) -> Result:
+    """A program, in which every warning is an error. Past the limit it is ended with all that it has started."""
+    arguments = [sys.executable, *map(str, command)]
+    everything: dict[str, Any] = {"cwd": cwd, "env": {**os.environ, "PYTHONWARNINGS": "error", **environment}}
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(arguments, text=True, start_new_session=True, **pipes, **everything) as program:
+        try:
+            out, err = program.communicate(timeout=LIMIT)
+        except BaseException as error:
+            os.killpg(program.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                pytest.fail(f"{' '.join(arguments)} has not ended within {LIMIT} s:\n{''.join(program.communicate())}")
+            raise
+    return Result(program.returncode, out, err)

@@ -381,6 +381,7 @@ def descend(model: nn.Module, optimizer: Any, step: Any = None, scheduler: Any =
     return [theta.detach() for theta in model.parameters()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1), torch.tensor([0.1])])
 def test_a_compiled_step_is_the_step(lr: Any) -> None:
     model, other = net(), net()
@@ -605,6 +606,7 @@ def test_counts_are_each_parameters_own() -> None:
     assert [optimizer.state[p]["step"].item() for p in (a, b)] == [2, 8]
 
 
+@pytest.mark.slow
 def test_a_compiled_step_counts_what_comes_and_goes() -> None:
     found = []
     for compiled in (True, False):

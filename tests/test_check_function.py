@@ -1,13 +1,12 @@
 """The contract check: what it finds, what it passes, what it says."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from planted_bugs import ENTRIES, Entry
+from running import start
 from torch import Tensor, nn
 
 import cs224d_l3
@@ -19,6 +18,7 @@ from cs224d_l3.gradient_check.contract import CHECKS
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.family != "right"], ids=lambda e: f"{e.family}: {e.name}")
 def test_planted_bugs_are_found(entry: Entry) -> None:
     with pytest.raises(GradientCheckError):
@@ -213,9 +213,10 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().err.startswith("error: ")
 
 
+@pytest.mark.slow
 def test_the_command_line_as_a_command(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def cube(x):\n    print('noise')\n    return x**3\n")
-    command = [sys.executable, "-m", "cs224d_l3.gradient_check", "mine:cube", "x=n m", "--examples", "5"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    result = start("-m", "cs224d_l3.gradient_check", "mine:cube", "x=n m", "--examples", 5, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("cube: ok")
     assert "noise" not in result.stdout

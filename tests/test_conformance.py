@@ -45,6 +45,7 @@ def test_as_exact_as_torch_in_every_type_and_layout(name: str, transform: str, d
                 assert error.ok, (layout, dtype, error)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("how", TRACED)

@@ -9,15 +9,19 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from running import LIMIT
 from torch import Tensor, nn
 
 from cs224d_l3 import AdaGrad
 
 WORLD, STEPS = 2, 4
 
-pytestmark = pytest.mark.skipif(
-    not dist.is_available() or not dist.is_gloo_available() or sys.platform == "win32", reason="needs gloo"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not dist.is_available() or not dist.is_gloo_available() or sys.platform == "win32", reason="needs gloo"
+    ),
+]
 
 
 def network() -> nn.Module:
@@ -94,7 +98,13 @@ def work(rank: int, way: str, folder: str) -> None:
 def test_two_processes_are_one(way: str, tmp_path: Path) -> None:
     if way == "FSDP2" and not hasattr(__import__("torch.distributed.fsdp", fromlist=["x"]), "fully_shard"):
         pytest.skip("this torch has no fully_shard")
-    torch.multiprocessing.spawn(work, (way, str(tmp_path)), nprocs=WORLD)
+    context = torch.multiprocessing.spawn(work, (way, str(tmp_path)), nprocs=WORLD, join=False)
+    end = time.monotonic() + LIMIT
+    while not context.join(timeout=1):  # it raises where one of them fails, and ends the other
+        if time.monotonic() > end:
+            for process in context.processes:
+                process.kill()
+            pytest.fail(f"{way} has not ended within {LIMIT} s")
     expected = alone()
     for rank in range(WORLD):
         for found, right in zip(torch.load(tmp_path / f"{rank}.pt", weights_only=True), expected, strict=True):

@@ -16,6 +16,7 @@ NOT_FUNCTIONS |= {f"nn.functional.max_unpool{n}d" for n in (1, 2, 3)}
 WRONG = {"nn.functional.hardsigmoid", "logcumsumexp", "matrix_exp"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_torchs_operators_raise_no_alarm(dtype: torch.dtype) -> None:
     torch.manual_seed(0)

@@ -1,8 +1,6 @@
 """The scripts, run small, as a user runs them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from unittest import mock
 
@@ -10,7 +8,7 @@ import pytest
 import torch
 from _arrays import places
 from _scores import best_threshold, by_majority, entities, score_tags, win_rate
-from running import run
+from running import run, start
 from train_window import Corpus, Epoch, Settings, Tagging, build_tagger, read_corpus
 
 from cs224d_l3 import sliding_windows
@@ -165,10 +163,11 @@ def test_tag_refuses_what_is_no_checkpoint(trained) -> None:  # type: ignore[no-
     assert run("tag", cwd=folder).returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["train_window", "tag", "train_language_model", "train_vectors"])
 def test_scripts_start_by_themselves_and_show_their_settings(script: str, tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--help"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    result = start(ROOT / "scripts" / f"{script}.py", "--help", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
     assert "--device" in result.stdout
 
 

@@ -1,6 +1,8 @@
 """A run keeps what it has reached, whatever happens to it."""
 
+import contextlib
 import errno
+import gc
 import json
 import os
 import pickle
@@ -20,7 +22,7 @@ from _checkpoints import CannotSaveError, load_checkpoint, save_checkpoint, set_
 from _training import Run
 from hypothesis import given
 from hypothesis import strategies as st
-from running import Result, run
+from running import Result, run, start
 from torch import Tensor
 
 ROOT = Path(__file__).parents[1]
@@ -92,6 +94,7 @@ def kill(_: Run) -> None:
     raise KilledError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TRAINERS)
 @pytest.mark.parametrize(("step", "every"), [(2, 0), (11, 1e9), (17, 0)])
 def test_a_killed_run_ends_as_one_that_was_never_stopped(folder: Path, kind: str, step: int, every: float) -> None:
@@ -268,13 +271,13 @@ def test_a_state_that_is_not_finite_is_not_carried_on(folder: Path) -> None:
 def test_a_full_disk_under_the_records(folder: Path) -> None:
     def fill(run: Run) -> None:
         assert run.records
-        run.records.file.close()
-        run.records.file = open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115
+        with Path("/dev/full").open("wb") as full:
+            os.dup2(full.fileno(), run.records.file.fileno())
 
     with during(3, fill):
         result = train(folder, "softmax")
     assert result.returncode == 4
-    assert "cannot write /dev/full: No space left on device" in result.stderr
+    assert "cannot write softmax.jsonl: No space left on device" in result.stderr
 
 
 def full_disk(*_: Any) -> None:
@@ -308,6 +311,76 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
         write(full_disk)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def opened() -> dict[str, str]:
+    """The files that this process has open, by number; those of libraries, fonts for one, are left out."""
+    found = {}
+    for number in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them is closed already
+            found[number.name] = str(number.readlink())
+    return {number: path for number, path in found.items() if not path.startswith(sys.prefix)}
+
+
+def full(path: Path) -> None:
+    """Lets there be no room for a file."""
+    path.parent.mkdir(exist_ok=True)
+    path.with_name(f"{path.name}.partial").symlink_to("/dev/full")
+
+
+BAD = COLUMNS + "a line of too many columns\n"
+FAILURES: dict[str, tuple[Callable[[Path], object], Callable[[Path], Result]]] = {
+    "a run's state": (lambda folder: full(folder / "softmax.last.pt"), lambda folder: train(folder, "softmax")),
+    "a run's result": (lambda folder: full(folder / "window.pt"), lambda folder: train(folder, "window")),
+    "word vectors": (lambda folder: full(folder / "vectors.pt"), lambda folder: train(folder, "vectors")),
+    "a picture": (
+        lambda folder: full(folder / "runs" / "units.svg"),
+        lambda folder: run("figures", "units", "--out", "runs", cwd=folder),
+    ),
+    "columns": (lambda folder: (folder / "columns.txt").write_text(BAD), lambda folder: train(folder, "softmax")),
+    "columns of dev": (
+        lambda folder: (folder / "dev.txt").write_text(BAD),
+        lambda folder: train(folder, "max-margin", "--dev", "dev.txt"),
+    ),
+    "text": (
+        lambda folder: (folder / "text.txt").write_bytes(TEXT.encode() + b"caf\xe9\n"),
+        lambda folder: train(folder, "recurrent"),
+    ),
+    "a program": (
+        lambda folder: (train(folder, "softmax"), full(folder / "softmax.pt2")),
+        lambda folder: run("export", "softmax.pt", cwd=folder),
+    ),
+    "a text to tag": (
+        lambda folder: (train(folder, "softmax"), (folder / "bad.txt").write_bytes(b"a b\ncaf\xe9\n")),
+        lambda folder: run("tag", "--file", "bad.txt", "--checkpoint", "softmax.pt", cwd=folder),
+    ),
+    "a state": (
+        lambda folder: (train(folder, "softmax"), (folder / "softmax.last.pt").write_bytes(b"PK")),
+        lambda folder: train(folder, "softmax", "--resume"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists() or not Path("/proc/self/fd").exists(), reason="needs Linux")
+@pytest.mark.parametrize("limit", [2**26, 0], ids=["in memory", "mapped"])
+@pytest.mark.parametrize("what", FAILURES)
+def test_what_fails_leaves_nothing_to_the_garbage_collector(folder: Path, what: str, limit: int) -> None:
+    """Neither an open file nor anything that it stumbles over: a view of memory that has gone."""
+    prepare, fail = FAILURES[what]
+    assert train(folder, "softmax", "--out", "first.pt").returncode == 0  # what is imported may stay open
+    prepare(folder)
+    gc.collect()
+    gc.disable()
+    try:
+        before = opened()
+        with mock.patch("_arrays.IN_MEMORY", limit):
+            result = fail(folder)
+        assert opened() == before
+    finally:
+        gc.enable()
+    gc.collect()
+    assert result.returncode in (2, 4), result
+    assert result.stderr.count("\n") == 1
 
 
 class Executes:
@@ -453,14 +526,10 @@ def test_an_order_in_pieces_is_well_mixed() -> None:
 
 @given(st.lists(st.lists(st.integers(-100, 100), max_size=5), max_size=12), st.integers(0, 40))
 def test_numbers_grow_in_memory_and_on_the_disk(pieces: list[list[int]], limit: int) -> None:
-    with mock.patch("_arrays.IN_MEMORY", limit):
-        growing = Growing("h")
-        growing.file.close()
-        growing = Growing("h")
+    with mock.patch("_arrays.IN_MEMORY", limit), Growing("h") as growing:
         for piece in pieces:
             growing.extend(piece)
         found = growing.tensor()
-        del growing
     assert found.dtype == torch.int16
     assert found.tolist() == list(chain.from_iterable(pieces))
 
@@ -476,13 +545,12 @@ def test_words_around_a_place() -> None:
 # ----------------------------------------------------------------------------------------------- processes
 
 
-def torchrun(folder: Path, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--"]
-    command += [str(ROOT / "scripts" / f"{script}.py"), *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+def torchrun(folder: Path, script: str, *arguments: object) -> Result:
+    command = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "--")
+    return start(*command, ROOT / "scripts" / f"{script}.py", *arguments, cwd=folder, OMP_NUM_THREADS="1")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.distributed.is_available() or sys.platform == "win32", reason="needs gloo")
 @pytest.mark.parametrize("kind", ["softmax", "max-margin", "recurrent"])
 def test_two_processes_train_as_one(folder: Path, kind: str) -> None:
