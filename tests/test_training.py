@@ -9,7 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -118,9 +118,23 @@ def test_a_killed_run_ends_as_one_that_was_never_stopped(folder: Path, kind: str
         assert_same(*best)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+
+
+@pytest.fixture(params=[SIGNALS], ids=["heard"])
+def handlers(request: pytest.FixtureRequest) -> Iterator[dict[int, Any]]:
+    """Of the two signals; this process may have been started with others."""
+    before = {number: signal.signal(number, handler) for number, handler in request.param.items()}
+    yield request.param
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("kind", ["softmax", "recurrent"])
-def test_a_signal_stops_after_the_update_and_saves(folder: Path, kind: str, number: int) -> None:
+def test_a_signal_stops_after_the_update_and_saves(
+    folder: Path, kind: str, number: int, handlers: dict[int, Any]
+) -> None:
     train(folder, kind)
     expected = state(folder, kind)
     with during(5, lambda _: os.kill(os.getpid(), number)):
@@ -128,11 +142,19 @@ def test_a_signal_stops_after_the_update_and_saves(folder: Path, kind: str, numb
     assert stopped.returncode == 128 + number
     assert stopped.stderr.strip().endswith("and saved: --resume goes on from there")
     assert state(folder, kind)["step"] == 6
-    handlers = {signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-    assert handlers == {signal.default_int_handler, signal.SIG_DFL}
+    assert {n: signal.getsignal(n) for n in SIGNALS} == handlers
     again = train(folder, kind, "--resume")
     assert again.returncode == 0, again.stderr
     assert_same(state(folder, kind), expected)
+
+
+@pytest.mark.parametrize("handlers", [{signal.SIGINT: signal.SIG_IGN}, {signal.SIGTERM: signal.SIG_IGN}], indirect=True)
+def test_a_signal_that_was_ignored_stays_ignored(folder: Path, handlers: dict[int, Any]) -> None:
+    """As a shell's background jobs and `nohup` start their programs."""
+    (number,) = handlers
+    with during(5, lambda _: os.kill(os.getpid(), number)):
+        assert train(folder, "softmax").returncode == 0
+    assert signal.getsignal(number) == signal.SIG_IGN
 
 
 def test_a_run_that_has_ended_goes_on_for_more_epochs(folder: Path) -> None:
@@ -195,6 +217,7 @@ def test_runs_of_other_names_keep_out_of_each_others_way(folder: Path) -> None:
     assert "must not end in .last.pt" in run(str(script), *own, "--out", "a.last.pt", cwd=folder).stderr
 
 
+@pytest.mark.usefixtures("handlers")
 def test_a_signal_within_a_save_is_not_lost(folder: Path) -> None:
     def save(path: Path, content: dict[str, Any]) -> None:
         save_checkpoint(path, content)
