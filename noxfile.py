@@ -69,6 +69,7 @@ nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTEST = ("pytest", "--numprocesses", "auto", "--maxprocesses", "8")
 LOWEST_TORCH = "2.4.1"  # of what pyproject.toml claims
 
 
@@ -82,12 +83,12 @@ def install(session: nox.Session, *groups: str) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite; arguments go to pytest."""
     install(session, "tests", "docs")
-    session.run("pytest", *session.posargs, env={"LOCKED": LOCK})
+    session.run(*PYTEST, *session.posargs, env={"LOCKED": LOCK})
 
 
 @nox.session
 def matrix(session: nox.Session) -> None:
-    """The test suite on every Python from 3.10 on that this machine has; arguments go to pytest."""
+    """The test suite on every Python from 3.10 to 3.14 that this machine has; arguments go to pytest."""
     results = {}
     for version, python in find_pythons().items():
         try:
@@ -114,17 +115,21 @@ def minimum(session: nox.Session) -> None:
 
 
 def find_pythons() -> dict[str, str]:
-    """Every Python from 3.10 on, on the path or among pyenv's: {"3.12": "/usr/bin/python3.12", ...}."""
+    """The Pythons that pyproject.toml names, on the path or among pyenv's: {"3.12": "/usr/bin/python3.12", ...}."""
     folders = [Path(folder) for folder in os.get_exec_path()]
     folders += Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.*/bin")
-    found: dict[tuple[int, int, int], str] = {}
-    for python in (python for folder in folders for python in sorted(folder.glob("python3.[1-9][0-9]"))):
-        ask = [str(python), "-c", "import sys; print(*sys.version_info[:3])"]
-        asked = subprocess.run(ask, capture_output=True, text=True, check=False)
-        if asked.returncode == 0:  # pyenv puts a stand-in on the path for each of its versions, even if not in use
-            major, minor, micro = map(int, asked.stdout.split())
-            found.setdefault((major, minor, micro), str(python))
-    return {f"{major}.{minor}": python for (major, minor, _), python in sorted(found.items())}
+    found = {}
+    for version in nox.project.python_versions(PYPROJECT):
+        for python in (folder / f"python{version}" for folder in folders):
+            ask = [
+                str(python),
+                "-c",
+                "",
+            ]  # pyenv puts a stand-in on the path for each of its versions, even if not in use
+            if python.exists() and subprocess.call(ask, stderr=subprocess.DEVNULL) == 0:
+                found[version] = str(python)
+                break
+    return found
 
 
 def run_suite(session: nox.Session, name: str, python: str, lock: str) -> None:
@@ -138,7 +143,7 @@ def run_suite(session: nox.Session, name: str, python: str, lock: str) -> None:
     groups = ["--group", "tests", "--group", "docs"]
     session.run("uv", "pip", "install", "--quiet", *own, *wheels, "-e", ".[scripts,hypothesis]", *groups)
     locked = {"LOCKED": lock} if lock == LOCK else None
-    session.run(str(binaries / "python"), "-m", "pytest", *session.posargs, env=locked, external=True)
+    session.run(str(binaries / "python"), "-m", *PYTEST, *session.posargs, env=locked, external=True)
 
 
 @nox.session
