@@ -569,7 +569,8 @@ def test_words_around_a_place() -> None:
 
 
 def torchrun(folder: Path, script: str, *arguments: object) -> Result:
-    command = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "--")
+    local = ("--standalone", "--local-addr", "127.0.0.1")  # where the name of the machine leads nowhere
+    command = ("-m", "torch.distributed.run", *local, "--nproc-per-node", 2, "--")
     return start(*command, ROOT / "scripts" / f"{script}.py", *arguments, cwd=folder, OMP_NUM_THREADS="1")
 
 
