@@ -2,12 +2,15 @@
 
 import io
 import os
+import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 
 import torch
 from _checkpoints import CannotSaveError
+from _processes import leave
 
 BAD_INPUT, NOT_FINITE, CANNOT_SAVE = 2, 3, 4  # exit statuses; 128 and a signal's number where a signal ended it
 
@@ -42,17 +45,19 @@ def run(main: Callable[[], None]) -> None:
         status, sentence = stopped.status, str(stopped)
     except (ValueError, OSError, IndexError) as error:
         status, sentence = BAD_INPUT, f"error: {error}"
-    except (RuntimeError, MemoryError) as error:
-        if "allocate" not in str(error) and "out of memory" not in str(error):
-            raise
-        status = BAD_INPUT
-        sentence = "error: not enough memory for these settings: lower --batch, --hidden or --d"
     except KeyboardInterrupt:
         status = 128 + signal.SIGINT
-    if status:
-        who = f"process {os.environ['RANK']}: " if sentence and int(os.environ.get("WORLD_SIZE", 1)) > 1 else ""
-        print(who + sentence, file=sys.stderr, end="\n" if sentence else "")
-        sys.exit(status)
+    except Exception as error:
+        if isinstance(error, RuntimeError | MemoryError) and re.search("allocate|out of memory", str(error)):
+            status = BAD_INPUT
+            sentence = "error: not enough memory for these settings: lower --batch, --hidden or --d"
+        else:  # a fault of ours
+            status = 1
+            traceback.print_exc()
+    if sentence:
+        who = f"process {os.environ['RANK']}: " if int(os.environ.get("WORLD_SIZE", 1)) > 1 else ""
+        print(who + sentence, file=sys.stderr)
+    leave(status)
 
 
 def discard_output() -> None:

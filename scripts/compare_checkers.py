@@ -122,7 +122,7 @@ def samples(dtype: torch.dtype, most: int) -> Iterator[tuple[str, Callable[..., 
 
                 inputs = [leaves[i] for i in places]
                 if any(x.requires_grad for x in inputs):
-                    yield op.full_name, f, inputs
+                    yield ".".join(filter(None, (op.name, op.variant_test_name))), f, inputs
 
 
 def operators(dtype: torch.dtype, most: int) -> None:

@@ -568,10 +568,10 @@ def test_words_around_a_place() -> None:
 # ----------------------------------------------------------------------------------------------- processes
 
 
-def torchrun(folder: Path, script: str, *arguments: object) -> Result:
+def torchrun(folder: Path, script: Path, *arguments: object, **environment: str) -> Result:
     local = ("--standalone", "--local-addr", "127.0.0.1")  # where the name of the machine leads nowhere
     command = ("-m", "torch.distributed.run", *local, "--nproc-per-node", 2, "--")
-    return start(*command, ROOT / "scripts" / f"{script}.py", *arguments, cwd=folder, OMP_NUM_THREADS="1")
+    return start(*command, script, *arguments, cwd=folder, OMP_NUM_THREADS="1", **environment)
 
 
 @pytest.mark.slow
@@ -584,7 +584,7 @@ def test_two_processes_train_as_one(folder: Path, kind: str) -> None:
     one = train(folder, kind, *alone)
     assert one.returncode == 0, one.stderr
     script, *own = TRAINERS[kind]
-    two = torchrun(folder, str(script), *own, *SMALL, *alone, "--out", "two.pt")
+    two = torchrun(folder, ROOT / "scripts" / f"{script}.py", *own, *SMALL, *alone, "--out", "two.pt")
     assert two.returncode == 0, two.stderr
     assert two.stdout.count("best epoch") == 1
     lines = [
@@ -600,6 +600,32 @@ def test_two_processes_train_as_one(folder: Path, kind: str) -> None:
         refused = train(folder, kind, *alone, "--resume", "--epochs", 3)
         assert "resume must have as many processes as recurrent.last.pt, 2, got 1" in refused.stderr
         assert train(folder, kind, *alone, "--resume", "--epochs", 3, "--accept-changes").returncode == 0
+
+
+FAULT = """
+import torch
+from _command import run
+from _processes import processes
+
+
+def main():
+    with processes(torch.device("cpu")) as together:
+        together.sums(1.0)
+        assert together.is_first, "a fault"
+        together.sums(1.0)
+
+
+run(main)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_available() or sys.platform == "win32", reason="needs gloo")
+def test_a_fault_in_one_process_ends_all(tmp_path: Path) -> None:
+    (tmp_path / "fault.py").write_text(FAULT)
+    result = torchrun(tmp_path, tmp_path / "fault.py", PYTHONPATH=str(ROOT / "scripts"))
+    assert result.returncode == 1
+    assert "AssertionError: a fault" in result.stderr
 
 
 def test_a_checkpoint_says_what_wrote_it(tmp_path: Path) -> None:
