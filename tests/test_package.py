@@ -43,7 +43,10 @@ IMPORTS = {
     "gradient_check": {"_checks"},
     "regularization": {"_checks", "_function", "_parameters"},
     "learning_rate": {"_checks", "_parameters"},
-    "adagrad": {"_checks"},
+    "_torch_adagrad": set(),
+    "_adagrad_kernels": {"_torch_adagrad"},
+    "_adagrad_state": {"_checks"},
+    "adagrad": {"_adagrad_kernels", "_adagrad_state"},
     "corpora": {"_checks"},
     "python_corpus": {"corpora"},
 }
