@@ -1,6 +1,6 @@
 """Quicker ways to the update of AdaGrad: one pass over memory, lists of tensors, the rows of sparse gradients.
 
-Each equals ``adagrad.update``, with G started at eps; ``kernel_for`` knows where each is safe.
+Each equals ``adagrad.update``; ``choose`` finds the one that is right for a batch.
 """
 
 from collections.abc import Callable
@@ -40,20 +40,28 @@ class Batch(NamedTuple):
 
 
 Kernel = Callable[[Batch, Any, float, bool], None]
+Kernels = tuple[tuple[Kernel, Callable[[Batch], bool]], ...]
 
 # --------------------------------------------------------------------------------------- dense gradients
 
 
-def kernel_for(batch: Batch, group: dict[str, Any]) -> Kernel | None:
-    """The quickest kernel that is right for the whole batch; None where only the formula is."""
+def kernels_for(group: dict[str, Any]) -> Kernels:
+    """The kernels that a group's options allow, the quickest first, each with the question where it is right.
+
+    What is traced or differentiated is the formula itself.
+    """
     if torch.compiler.is_compiling() or group["differentiable"]:
-        return None
+        return ()
     automatic = group["foreach"] is None and group["fused"] is not False
-    if (group["fused"] or automatic) and _are_fusible(batch):
-        return fused
-    if (group["foreach"] or (automatic and batch.thetas[0].is_cuda)) and _are_alike(batch):
-        return foreach
-    return None
+    kernels: Kernels = ((fused, _are_fusible),) if group["fused"] or automatic else ()
+    if group["foreach"]:
+        return (*kernels, (foreach, _are_alike))
+    return (*kernels, (foreach, _are_alike_on_gpu)) if automatic else kernels
+
+
+def choose(kernels: Kernels, batch: Batch) -> Kernel | None:
+    """The first kernel that is right for the whole batch."""
+    return next((kernel for kernel, is_right in kernels if is_right(batch)), None)
 
 
 def fused(batch: Batch, lr: Any, weight_decay: float, maximize: bool) -> None:
@@ -89,6 +97,10 @@ def _are_alike(batch: Batch) -> bool:
         and not thetas[0].is_complex()
         and (all(map(_is_cpu, thetas)) or len(set(map(_device, thetas))) == 1)
     )
+
+
+def _are_alike_on_gpu(batch: Batch) -> bool:
+    return batch.thetas[0].is_cuda and _are_alike(batch)
 
 
 def _are_fusible(batch: Batch) -> bool:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ._adagrad_kernels import Batch, Kernel, Scratch, gather_rows, kernel_for, put_rows
+from ._adagrad_kernels import Batch, Kernel, Scratch, choose, gather_rows, kernels_for, put_rows
 from ._adagrad_state import (
     UNGROUPED,
     StepCounts,
@@ -197,12 +197,14 @@ def _by_rate(batch: Batch, states: list[dict[str, Any]], group: dict[str, Any]) 
 def _update_batch(batch: Batch, lr: Any, group: dict[str, Any]) -> None:
     """All at once where one kernel is right for all; else each by the quickest that is right for it."""
     settings = lr, group["weight_decay"], group["maximize"]
-    if (kernel := kernel_for(batch, group)) is not None:
+    kernels = kernels_for(group)
+    if (kernel := choose(kernels, batch)) is not None:
         kernel(batch, *settings)
         return
     lists: dict[tuple[Kernel, torch.dtype, torch.device], Batch] = {}
     for theta, g, G in zip(*batch, strict=True):
-        if (kernel := kernel_for(Batch([theta], [g], [G]), group)) is None:
+        kernel = choose(kernels, Batch([theta], [g], [G])) if kernels else None
+        if kernel is None:
             _update_any(theta, g, G, *settings)
         else:
             lists.setdefault((kernel, theta.dtype, theta.device), Batch([], [], [])).append(theta, g, G)

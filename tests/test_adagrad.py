@@ -1,6 +1,7 @@
 """2.6 AdaGrad, against the notes' formula and torch's surface."""
 
 import copy
+import importlib.util
 import io
 import math
 import pickle
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 from torch.optim import lr_scheduler as S
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cs224d_l3 import AdaGrad
+from cs224d_l3 import AdaGrad, _adagrad_kernels, _torch_adagrad
+from cs224d_l3.adagrad import update
 
 
 def notes(theta: Tensor, gradients: list[Tensor], lr: float, eps: float = 1e-8, start: float = 0.0) -> Tensor:
@@ -39,6 +41,18 @@ def run(theta: Tensor, gradients: list[Tensor], **settings: Any) -> Tensor:
 def sparse(g: Tensor, rows: Tensor) -> Tensor:
     """Those rows of g, each in two halves: an uncoalesced sparse gradient."""
     return torch.sparse_coo_tensor(rows.repeat(2)[None], (g[rows] / 2).repeat(2, 1), g.shape, check_invariants=False)
+
+
+@given(seed=seeds, steps=st.integers(1, 6), lr=st.floats(1e-3, 10), eps=st.floats(1e-10, 1))
+def test_update_is_the_notes_two_lines_with_eps_in_G_from_the_start(
+    seed: int, steps: int, lr: float, eps: float
+) -> None:
+    theta, *gradients = (normal(3, 2, seed=seed + i, grad=False) for i in range(steps + 1))
+    found, G = theta.clone(), torch.full_like(theta, eps)
+    for g in gradients:
+        update(found, g, G, lr)
+    torch.testing.assert_close(found, notes(theta, gradients, lr, eps))
+    torch.testing.assert_close(found, run(theta, gradients, lr=lr, eps=eps))
 
 
 @given(seed=seeds, steps=st.integers(1, 6), lr=st.floats(1e-3, 10), start=st.floats(0, 2), eps=st.floats(1e-10, 1))
@@ -363,6 +377,31 @@ def test_the_step_can_be_differentiated() -> None:
 
     lr = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(step, (normal(5), normal(5, seed=1), normal(5, seed=2).abs(), lr))
+
+
+def test_without_torchs_private_names_the_steps_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    theta, g = normal(5, 4, dtype=torch.float32, grad=False), normal(5, 4, seed=1, dtype=torch.float32, grad=False)
+    gradients = [g, sparse(g, torch.tensor([0, 3])), g]
+    settings: list[dict[str, Any]] = [*WAYS, {"lr_decay": 0.1}]
+    expected = [run(theta, gradients, **way) for way in settings]
+    decayed = run(theta, [g, g], foreach=True, maximize=True, weight_decay=0.1)
+
+    for name in [name for name in dir(torch) if name.startswith(("_fused_adagrad", "_foreach_"))]:
+        monkeypatch.delattr(torch, name)
+    for name in ("_indices", "_values"):
+        monkeypatch.setattr(Tensor, name, property(), raising=False)  # without a getter: no such attribute
+    spec = importlib.util.spec_from_file_location("names", _torch_adagrad.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    names = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(names)
+    assert names.fused_adagrad_ is None
+    for name in vars(names).keys() & vars(_adagrad_kernels).keys():
+        if name.startswith(("fused_", "foreach_", "stored_")):
+            monkeypatch.setattr(_adagrad_kernels, name, getattr(names, name))
+
+    torch.testing.assert_close([run(theta, gradients, **way) for way in settings], expected)
+    torch.testing.assert_close(run(theta, [g, g], foreach=True, maximize=True, weight_decay=0.1), decayed)
 
 
 def net() -> nn.Module:
