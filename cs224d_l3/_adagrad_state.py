@@ -55,7 +55,7 @@ class StepCounts:
     """The step counts of a group, views of one tensor: a single addition counts a step of all of them."""
 
     def __init__(self, states: list[State]) -> None:
-        self.counts = torch.stack([state["step"] for state in states]) if states else torch.zeros(0)
+        self.counts = torch.stack([state["step"] for state in states]) if states else torch.zeros(0, device="cpu")
         self.views = list(self.counts.unbind())
         for state, view in zip(states, self.views, strict=True):
             state["step"] = view
