@@ -2,30 +2,30 @@
 
 Every backward pass is written by hand, from the notes, as a ``torch.autograd.Function``.
 
-======== ====================== =============================================================
-section  module                 what it states
-======== ====================== =============================================================
-1.1      ``neuron``             a = f(w^T x + b)
-1.2      ``layer``              z = Wx + b, a = f(z); word vectors
-1.3      ``windows``            windows of words, true and corrupt
-1.3      ``feed_forward``       s = U^T f(Wx + b)
-1.4      ``max_margin``         J = max(0, margin + s_c - s)
-1.4      ``window_margin``      the same from the windows on, in one step
-1.5, 1.6 ``backprop``           the gradients by elements, and by matrices
-2.1      ``gradient_check``     dJ/dtheta = (J(theta + h) - J(theta - h)) / 2h
-2.2      ``regularization``     lambda sum ||W||_F^2
-2.3      ``units``              sigmoid, tanh, hard tanh, soft sign, ReLU, leaky ReLU
-2.4      ``xavier``             W ~ U[-r, r], r = sqrt(6 / (fan_in + fan_out))
-2.5      ``learning_rate``      lr / sqrt(fan_in);  lr tau / max(t, tau)
-2.6      ``adagrad``            theta -= lr g / sqrt(sum g^2 + eps)
--        ``softmax``            J = -log softmax(z)_target
--        ``affine_softmax``     the same with z = Wx + b, never all in memory
--        ``recurrent``          a_t = f(W x_t + H a_(t-1) + b)
--        ``through_time``       its gradients by elements, and by matrices
--        ``language_model``     p(next word | the words before)
--        ``corpora``            real text from files: columns, plain text, word vectors
--        ``python_corpus``      a tagged corpus that ships with Python
-======== ====================== =============================================================
+======== ======================= =============================================================
+section  module                  what it states
+======== ======================= =============================================================
+1.1      ``neuron``              a = f(w^T x + b)
+1.2      ``layer``               z = Wx + b, a = f(z); word vectors
+1.3      ``windows``             windows of words, true and corrupt
+1.3      ``feed_forward``        s = U^T f(Wx + b)
+1.4      ``max_margin``          J = max(0, margin + s_c - s)
+1.4      ``fused_window_margin`` the same from the windows on, in one step
+1.5, 1.6 ``backprop``            the gradients by elements, and by matrices
+2.1      ``gradient_check``      dJ/dtheta = (J(theta + h) - J(theta - h)) / 2h
+2.2      ``regularization``      lambda sum ||W||_F^2
+2.3      ``units``               sigmoid, tanh, hard tanh, soft sign, ReLU, leaky ReLU
+2.4      ``xavier``              W ~ U[-r, r], r = sqrt(6 / (fan_in + fan_out))
+2.5      ``learning_rate``       lr / sqrt(fan_in);  lr tau / max(t, tau)
+2.6      ``adagrad``             theta -= lr g / sqrt(sum g^2 + eps)
+-        ``softmax``             J = -log softmax(z)_target
+-        ``fused_softmax``       the same with z = Wx + b, never all in memory
+-        ``recurrent``           a_t = f(W x_t + H a_(t-1) + b)
+-        ``through_time``        its gradients by elements, and by matrices
+-        ``language_model``      p(next word | the words before)
+-        ``corpora``             real text from files: columns, plain text, word vectors
+-        ``python_corpus``       a tagged corpus that ships with Python
+======== ======================= =============================================================
 """
 
 # 1.1 Neurons
@@ -40,7 +40,7 @@ from .feed_forward import WindowClassifier, WindowInput, WindowScorer, score
 
 # 1.4 The max-margin objective
 from .max_margin import MaxMarginLoss, max_margin_loss
-from .window_margin import window_margin_loss
+from .fused_window_margin import window_margin_loss
 
 # 1.5, 1.6 Backpropagation
 from .backprop import Gradients, elementwise_gradients, vectorized_gradients
@@ -92,7 +92,7 @@ from .adagrad import AdaGrad
 
 # Beyond the numbered sections: the softmax objective, and the language models that the notes lead up to
 from .softmax import SoftmaxCrossEntropyLoss, softmax_cross_entropy
-from .affine_softmax import affine_softmax_cross_entropy
+from .fused_softmax import affine_softmax_cross_entropy
 from .recurrent import Elman, elman
 from .through_time import RecurrentGradients, elementwise_gradients_through_time, vectorized_gradients_through_time
 from .language_model import RecurrentLanguageModel, WindowLanguageModel

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_callable, check_number, check_shapes, check_size
+from .fused_window_margin import window_margin_loss
 from .layer import Layer, WordVectors, affine
 from .max_margin import max_margin_loss
 from .units import UNITS, sigmoid, tanh
-from .window_margin import window_margin_loss
 from .windows import check_odd
 from .xavier import xavier_uniform_
 

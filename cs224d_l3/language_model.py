@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_callable, check_indices, check_number, check_size
-from .affine_softmax import affine_softmax_cross_entropy
+from .fused_softmax import affine_softmax_cross_entropy
 from .layer import Layer, WordVectors
 from .recurrent import Elman, check_clip
 from .units import tanh

@@ -8,13 +8,13 @@ import torch.nn.functional as F
 from strategies import EPS, assert_same_gradients, normal
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import cs224d_l3.affine_softmax
+import cs224d_l3.fused_softmax
 from cs224d_l3 import affine_softmax_cross_entropy, check_gradients
 
 
 @pytest.fixture
 def blocks_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cs224d_l3.affine_softmax, "ROWS", 2)
+    monkeypatch.setattr(cs224d_l3.fused_softmax, "ROWS", 2)
 
 
 @pytest.mark.usefixtures("blocks_of_two")
@@ -71,7 +71,7 @@ class Largest(TorchDispatchMode):
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_fused_loss_never_holds_all_scores(reduction: str, monkeypatch: pytest.MonkeyPatch) -> None:
     B, n, K, rows = 96, 3, 50, 8
-    monkeypatch.setattr(cs224d_l3.affine_softmax, "ROWS", rows)
+    monkeypatch.setattr(cs224d_l3.fused_softmax, "ROWS", rows)
     target = torch.arange(B) % K
     x, W, b = (torch.nn.Parameter(normal(*shape)) for shape in ((B, n), (K, n), (K,)))
     with Largest() as largest:
