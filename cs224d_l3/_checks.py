@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ._torch import is_any_autocast_enabled
+
 
 def check_number(
     name: str,
@@ -98,7 +100,7 @@ def check_shapes(declaration: str, **tensors: Tensor | None) -> None:
     except (AttributeError, TypeError):  # no tensor at all; a size that is a symbol
         key = None
     _check_shapes(declaration, tensors)
-    if key is not None and not torch._C._is_any_autocast_enabled():
+    if key is not None and not is_any_autocast_enabled():
         if len(_fitting) > 1000:
             _fitting.clear()
         _fitting.add(key)

@@ -12,11 +12,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C._functorch import TransformType
-from torch.autograd import forward_ad
 
-_are_transforms_active = torch._C._are_functorch_transforms_active
-_TRACES_TRANSFORMS = torch.__version__ >= "2.9"  # whether Dynamo can be asked that
+from ._torch import are_transforms_active, is_any_autocast_enabled, loses_gradients, plain_apply
+
+_TRACES_TRANSFORMS = torch.__version__ >= "2.9"  # whether Dynamo can be asked for transforms of torch.func
 
 
 class Function(torch.autograd.Function):
@@ -37,23 +36,16 @@ class Function(torch.autograd.Function):
     def __init_subclass__(cls) -> None:
         rule = vars(cls).get("pushforward")
         cls.dual = cls if rule is None else type(cls.__name__, (cls,), {"jvp": rule})
-        # torch.autograd.Function.apply binds the signature first, which takes longer than a small tanh.
-        cls.plain = super(torch.autograd.Function, cls.dual).apply  # type: ignore[misc]
+        cls.plain = plain_apply(cls.dual)
 
     @classmethod
     def call(cls, *args: Any) -> Tensor:
         """Run the Function; every argument in its place, none left to its default."""
         if torch.compiler.is_compiling():
-            return cls.forward(*args) if _TRACES_TRANSFORMS and _are_transforms_active() else cls.apply(*args)
-        if not _are_transforms_active():
+            return cls.forward(*args) if _TRACES_TRANSFORMS and are_transforms_active() else cls.apply(*args)
+        if not are_transforms_active():
             return cls.plain(*args)
-        kinds = [level.key() for level in torch._C._functorch.get_interpreter_stack()]
-        if kinds.count(TransformType.Jvp) > 1 or TransformType.Functionalize in kinds:
-            return cls.forward(*args)
-        return cls.dual.apply(*args)
-
-
-_PLAIN = (Tensor, torch.nn.Parameter)
+        return cls.forward(*args) if loses_gradients() else cls.dual.apply(*args)
 
 
 def keep(ctx: Any, *tensors: Tensor | None) -> None:
@@ -62,27 +54,13 @@ def keep(ctx: Any, *tensors: Tensor | None) -> None:
     ctx.save_for_forward(*tensors)
 
 
-def is_transformed() -> bool:
-    """Whether a compiler, a transform of ``torch.func``, or forward mode reads along."""
-    return torch.compiler.is_compiling() or _are_transforms_active() or forward_ad._current_level >= 0
-
-
-def is_last(*tensors: Tensor) -> bool:
-    """Whether nobody differentiates, maps or traces what is now computed, so that it may reuse its own memory."""
-    return not (
-        torch.is_grad_enabled()
-        or is_transformed()
-        or any(type(t) not in _PLAIN or torch._C._functorch.is_legacy_batchedtensor(t) for t in tensors)
-    )
-
-
 def autocast(first: Tensor, *others: Tensor | None, to: torch.dtype | None = None) -> Sequence[Any]:
     """Under autocast, the tensors in its type, as torch's own products read them; otherwise as they are.
 
     Losses are taken in float32 there (``to``), as torch's are.
     """
     tensors = (first, *others)
-    if not torch._C._is_any_autocast_enabled() or not torch.is_autocast_enabled(first.device.type):
+    if not is_any_autocast_enabled() or not torch.is_autocast_enabled(first.device.type):
         return tensors
     dtype = to or torch.get_autocast_dtype(first.device.type)
     return [t if t is None or t.dtype == torch.float64 else t.to(dtype) for t in tensors]

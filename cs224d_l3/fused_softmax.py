@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from ._checks import check_number, check_reduction, check_shapes
-from ._function import Function, autocast, is_last, is_transformed, rows
+from ._function import Function, autocast, rows
+from ._in_place import is_last
+from ._torch import is_transformed
 from .layer import affine
 from .softmax import known_targets, one_hot, softmax_cross_entropy
 

@@ -23,7 +23,9 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_indices, check_number, check_reduction, check_shapes
-from ._function import Function, autocast, is_last, is_transformed, rows
+from ._function import Function, autocast, rows
+from ._in_place import is_last
+from ._torch import is_transformed
 from .layer import affine, embedding, gradient_of_rows
 from .max_margin import max_margin_loss
 from .units import Unit, find_unit, sigmoid

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_callable, check_indices, check_shapes, check_size
-from ._function import Function, autocast, is_last, keep, rows
+from ._function import Function, autocast, keep, rows
+from ._in_place import is_last
 from .units import sigmoid
 from .xavier import xavier_uniform_
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import bounds, check_indices, check_number, check_reduction, check_shapes
-from ._function import Function, autocast, is_last, keep, reduce
+from ._function import Function, autocast, keep, reduce
+from ._in_place import is_last
 
 
 def softmax_cross_entropy(

@@ -1,14 +1,13 @@
 """2.3 Neural units: six functions f(z), applied to every element, with their derivatives f'(z).
 
 Each unit is a function, its derivative ``*_prime``, the Function whose backward pass is the chain rule
-``dJ/dz = dJ/da o f'(z)``, and a Module. Where f' can be read off the output ``a = f(z)`` the Function
-keeps ``a``, otherwise ``z``. At a kink, where f has no derivative, f' is the value torch takes. An error that
-is not finite passes f' = 0 as nan, where torch's masks drop it; softsign' is 0 at infinity, where torch has nan.
+``delta = dJ/dz = dJ/da o f'(z)``, and a Module. Where f' can be read off the output ``a = f(z)`` the Function
+keeps ``a``, otherwise ``z``. At a kink, where f has no derivative, f' is the value torch takes. A dJ/da that is
+not finite passes f' = 0 as nan, where torch's masks drop it; softsign' is 0 at infinity, where torch has nan.
 
-The last line of a backward pass is the formula. The lines above it, where there are any, are the same
-product in a single buffer: what autograd runs unless somebody differentiates, maps or compiles it.
-A unit reads one input, so that its Jacobian is the diagonal matrix of f', which is its own transpose:
-forward mode (``pushforward``) is the same product as the backward pass.
+A unit reads one input, so that its Jacobian is the diagonal matrix of f', which is its own transpose: forward mode
+(``pushforward``) is the same product as the backward pass. A decorator from :mod:`._in_place` computes the same in a
+single buffer wherever nobody differentiates it.
 """
 
 from collections.abc import Callable
@@ -17,8 +16,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from . import _in_place
 from ._checks import check_floating, check_number
-from ._function import Function, is_last, is_transformed, keep
+from ._function import Function, keep
 
 # ---------------------------------------------------------------------------------------------- sigmoid
 
@@ -48,11 +48,10 @@ class _Sigmoid(Function):
         return a * (1 - a)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> Tensor:
+    @_in_place.sigmoid
+    def backward(ctx: Any, grad_a: Tensor) -> Tensor:
         (a,) = ctx.saved_tensors
-        if is_last(a, delta):
-            return torch.addcmul(a, a, a, value=-1).mul_(delta)  # (a - a a) delta
-        return delta * _Sigmoid.prime(a)
+        return grad_a * _Sigmoid.prime(a)
 
     pushforward = backward
 
@@ -92,12 +91,10 @@ class _Tanh(Function):
         return (1 - a) * (1 + a)  # = 1 - a^2, which would lose its digits to the 1 where the unit saturates
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> Tensor:
+    @_in_place.tanh
+    def backward(ctx: Any, grad_a: Tensor) -> Tensor:
         (a,) = ctx.saved_tensors
-        if is_last(a, delta) and a.dtype.itemsize >= 4:
-            aa = a * a
-            return torch.addcmul(delta, delta, aa, value=-1, out=aa)  # delta - delta a a
-        return delta * _Tanh.prime(a)
+        return grad_a * _Tanh.prime(a)
 
     pushforward = backward
 
@@ -126,8 +123,6 @@ def hardtanh(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
 
 def hardtanh_prime(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """hardtanh'(z) = 1 if -1 < z < 1, else 0; 0 at the two kinks, as torch has it."""
-    if min_val == -max_val and z.dtype.itemsize >= 4 and is_last(z):
-        return z.abs().ge_(max_val).neg_().add_(1)
     wide = z.to(torch.promote_types(z.dtype, torch.float32))  # half precision may not hold the bounds
     return 1 - ((wide <= min_val) | (wide >= max_val)).to(z.dtype)
 
@@ -143,16 +138,14 @@ class _Hardtanh(Function):
         keep(ctx, z)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> tuple[Tensor, None, None]:
-        return _Hardtanh.pushforward(ctx, delta), None, None
+    @_in_place.hardtanh
+    def backward(ctx: Any, grad_a: Tensor) -> tuple[Tensor, None, None]:
+        (z,) = ctx.saved_tensors
+        return grad_a * hardtanh_prime(z, ctx.min_val, ctx.max_val), None, None
 
     @staticmethod
-    def pushforward(ctx: Any, delta: Tensor, *_: None) -> Tensor:
-        (z,) = ctx.saved_tensors
-        if is_last(z, delta) and ctx.min_val == -ctx.max_val and z.dtype.itemsize >= 4:
-            outside = z.abs().ge_(ctx.max_val)
-            return torch.addcmul(delta, outside, delta, value=-1, out=outside)
-        return delta * hardtanh_prime(z, ctx.min_val, ctx.max_val)
+    def pushforward(ctx: Any, dz: Tensor, *_: None) -> Tensor:
+        return _Hardtanh.backward(ctx, dz)[0]
 
 
 class Hardtanh(nn.Module):
@@ -188,23 +181,19 @@ def softsign_prime(z: Tensor) -> Tensor:
 
 class _Softsign(Function):
     @staticmethod
+    @_in_place.softsign
     def forward(z: Tensor) -> Tensor:
-        if is_transformed():
-            return z / (1 + z.abs())
-        t = z.abs().add_(1)
-        return torch.div(z, t, out=t)
+        return z / (1 + z.abs())
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, a: Any) -> None:
         keep(ctx, *inputs)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> Tensor:
+    @_in_place.softsign_backward
+    def backward(ctx: Any, grad_a: Tensor) -> Tensor:
         (z,) = ctx.saved_tensors
-        if is_last(z, delta) and z.dtype.itemsize >= 4:
-            t = z.abs().add_(1)
-            return torch.div(delta, t.mul_(t), out=t)
-        return delta * softsign_prime(z)
+        return grad_a * softsign_prime(z)
 
     pushforward = backward
 
@@ -245,11 +234,10 @@ class _ReLU(Function):
         keep(ctx, a)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> Tensor:
+    @_in_place.relu
+    def backward(ctx: Any, grad_a: Tensor) -> Tensor:
         (a,) = ctx.saved_tensors
-        if is_last(a, delta):
-            return torch.ne(a, 0, out=torch.empty_like(a)).mul_(delta)
-        return delta * relu_prime(a)
+        return grad_a * relu_prime(a)
 
     pushforward = backward
 
@@ -290,15 +278,14 @@ class _LeakyReLU(Function):
         keep(ctx, z)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> tuple[Tensor, None]:
-        return _LeakyReLU.pushforward(ctx, delta), None
+    @_in_place.leaky_relu
+    def backward(ctx: Any, grad_a: Tensor) -> tuple[Tensor, None]:
+        (z,) = ctx.saved_tensors
+        return grad_a * leaky_relu_prime(z, ctx.negative_slope), None
 
     @staticmethod
-    def pushforward(ctx: Any, delta: Tensor, *_: None) -> Tensor:
-        (z,) = ctx.saved_tensors
-        if is_last(z, delta) and 0 <= ctx.negative_slope <= 1:
-            return z.sign().clamp_(min=ctx.negative_slope).mul_(delta)
-        return delta * leaky_relu_prime(z, ctx.negative_slope)
+    def pushforward(ctx: Any, dz: Tensor, *_: None) -> Tensor:
+        return _LeakyReLU.backward(ctx, dz)[0]
 
 
 class LeakyReLU(nn.Module):

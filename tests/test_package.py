@@ -23,19 +23,21 @@ MODULES = [*sorted(path.stem for path in HOME.glob("[a-z]*.py")), "gradient_chec
 
 # what each module may import of the package; the arrows all point one way
 IMPORTS = {
-    "_checks": set(),
-    "_function": set(),
-    "units": {"_checks", "_function"},
+    "_torch": set(),
+    "_checks": {"_torch"},
+    "_function": {"_torch"},
+    "_in_place": {"_torch"},
+    "units": {"_checks", "_function", "_in_place"},
     "_parameters": set(),
     "xavier": {"_checks", "_parameters"},
     "neuron": {"_checks", "_function", "units"},
-    "layer": {"_checks", "_function", "units", "xavier"},
+    "layer": {"_checks", "_function", "_in_place", "units", "xavier"},
     "windows": {"_checks"},
-    "fused_window_margin": {"_checks", "_function", "layer", "max_margin", "units"},
+    "fused_window_margin": {"_checks", "_function", "_in_place", "_torch", "layer", "max_margin", "units"},
     "feed_forward": {"_checks", "fused_window_margin", "layer", "max_margin", "units", "windows", "xavier"},
     "max_margin": {"_checks", "_function"},
-    "softmax": {"_checks", "_function"},
-    "fused_softmax": {"_checks", "_function", "layer", "softmax"},
+    "softmax": {"_checks", "_function", "_in_place"},
+    "fused_softmax": {"_checks", "_function", "_in_place", "_torch", "layer", "softmax"},
     "recurrent": {"_checks", "_function", "units", "xavier"},
     "language_model": {"_checks", "fused_softmax", "layer", "recurrent", "units"},
     "backprop": {"_checks"},
@@ -58,7 +60,7 @@ def imports(path: Path, inside: str = "") -> set[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             if node.level == (2 if inside else 1):
-                found.add((node.module or "").split(".")[0])
+                found |= {node.module.split(".")[0]} if node.module else {name.name for name in node.names}
             elif node.level == 0 and (node.module or "").startswith("cs224d_l3"):
                 found.add((node.module or "").removeprefix("cs224d_l3").strip(".") or "cs224d_l3")
         elif isinstance(node, ast.Import):

@@ -1,0 +1,108 @@
+"""The formulas of :mod:`.units` once more, each in a single buffer: what runs where nobody differentiates them.
+
+A function here is a decorator of the formula that it equals. It runs in the formula's place unless autograd, a
+transform or a compiler reads along, or unless it returns None: it then knows that the formula would be more exact.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ._torch import is_legacy_batched, is_transformed
+
+Formula = Callable[..., Any]
+
+
+def is_last(*tensors: Tensor | None) -> bool:
+    """Whether nobody differentiates, maps or traces what is now computed, so that it may reuse its own memory."""
+    if torch.is_grad_enabled() or is_transformed():
+        return False
+    for t in tensors:
+        if t is not None and ((type(t) is not Tensor and type(t) is not nn.Parameter) or is_legacy_batched(t)):
+            return False
+    return True
+
+
+def of_backward(in_place: Formula) -> Callable[[Formula], Formula]:
+    """Make a decorator of a backward pass; ``in_place`` is given ctx, the incoming gradient and what was kept."""
+
+    def decorate(backward: Formula) -> Formula:
+        @functools.wraps(backward)
+        def either(ctx: Any, grad: Tensor | None, *rest: Any) -> Any:
+            kept = ctx.saved_tensors
+            if grad is not None and is_last(grad, *kept):
+                found = in_place(ctx, grad, *kept)
+                if found is not None:
+                    return found
+            return backward(ctx, grad, *rest)
+
+        return either
+
+    return decorate
+
+
+def of_function(in_place: Formula) -> Callable[[Formula], Formula]:
+    """Make a decorator of a function of tensors."""
+
+    def decorate(function: Formula) -> Formula:
+        @functools.wraps(function)
+        def either(*tensors: Tensor) -> Any:
+            return in_place(*tensors) if is_last(*tensors) else function(*tensors)
+
+        return either
+
+    return decorate
+
+
+def is_half(t: Tensor) -> bool:
+    return t.dtype.itemsize < 4
+
+
+@of_backward
+def sigmoid(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor:
+    return torch.addcmul(a, a, a, value=-1).mul_(grad_a)  # (a - a a) grad_a
+
+
+@of_backward
+def tanh(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor | None:
+    if is_half(a):
+        return None
+    aa = a * a
+    return torch.addcmul(grad_a, grad_a, aa, value=-1, out=aa)  # grad_a - grad_a a a
+
+
+@of_backward
+def hardtanh(ctx: Any, grad_a: Tensor, z: Tensor) -> tuple[Tensor, None, None] | None:
+    if ctx.min_val != -ctx.max_val or is_half(z):
+        return None
+    outside = z.abs().ge_(ctx.max_val)
+    return torch.addcmul(grad_a, outside, grad_a, value=-1, out=outside), None, None  # grad_a - outside grad_a
+
+
+@of_function
+def softsign(z: Tensor) -> Tensor:
+    t = z.abs().add_(1)
+    return torch.div(z, t, out=t)
+
+
+@of_backward
+def softsign_backward(ctx: Any, grad_a: Tensor, z: Tensor) -> Tensor | None:
+    if is_half(z):
+        return None
+    t = z.abs().add_(1)
+    return torch.div(grad_a, t.mul_(t), out=t)  # grad_a / (1 + |z|)^2
+
+
+@of_backward
+def relu(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor:
+    return torch.ne(a, 0, out=torch.empty_like(a)).mul_(grad_a)
+
+
+@of_backward
+def leaky_relu(ctx: Any, grad_a: Tensor, z: Tensor) -> tuple[Tensor, None] | None:
+    if not 0 <= ctx.negative_slope <= 1:
+        return None
+    return z.sign().clamp_(min=ctx.negative_slope).mul_(grad_a), None
