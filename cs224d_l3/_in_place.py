@@ -1,4 +1,4 @@
-"""The formulas of :mod:`.units` once more, each in a single buffer: what runs where nobody differentiates them.
+"""Backward passes of :mod:`.units` and :mod:`.softmax` once more, each in a single buffer.
 
 A function here is a decorator of the formula that it equals. It runs in the formula's place unless autograd, a
 transform or a compiler reads along, or unless it returns None: it then knows that the formula would be more exact.
@@ -106,3 +106,9 @@ def leaky_relu(ctx: Any, grad_a: Tensor, z: Tensor) -> tuple[Tensor, None] | Non
     if not 0 <= ctx.negative_slope <= 1:
         return None
     return z.sign().clamp_(min=ctx.negative_slope).mul_(grad_a), None
+
+
+@of_backward
+def softmax_cross_entropy(ctx: Any, grad_J: Tensor, z: Tensor, target: Tensor) -> tuple[Tensor, None]:
+    grad_J = grad_J[..., None]
+    return z.softmax(-1).mul_(grad_J).scatter_add_(-1, target[..., None], -grad_J), None  # p grad_J - grad_J at target

@@ -61,7 +61,7 @@ def elementwise_gradients(
         ValueError: no layer, or shapes that do not fit.
         TypeError: f or f_prime is not a function.
     """
-    error = _check_network(x, W, b, f, f_prime, delta)
+    delta = _check_network(x, W, b, f, f_prime, delta)
     K = len(W)
 
     z, a = [list(x)], [list(x)]
@@ -74,7 +74,7 @@ def elementwise_gradients(
             z[k + 1].append(z_i)
         a.append([f(z_i) if k + 1 < K else z_i for z_i in z[k + 1]])
 
-    deltas = [list(error)]
+    deltas = [list(delta)]
     grad_W: list[list[list[Tensor]]] = []
     grad_b: list[list[Tensor]] = []
     for k in reversed(range(K)):
@@ -83,10 +83,10 @@ def elementwise_gradients(
         grad_b.insert(0, list(above))
         below = []
         for j in range(len(a[k])):
-            error_at_a_j = x.new_zeros(())
+            grad_a_j = x.new_zeros(())
             for i in range(len(above)):
-                error_at_a_j = error_at_a_j + above[i] * W[k][i, j]
-            below.append(f_prime(z[k][j]) * error_at_a_j if k > 0 else error_at_a_j)
+                grad_a_j = grad_a_j + above[i] * W[k][i, j]
+            below.append(f_prime(z[k][j]) * grad_a_j if k > 0 else grad_a_j)
         deltas.insert(0, below)
 
     return Gradients(
@@ -111,7 +111,7 @@ def vectorized_gradients(
 
     Arguments, result and errors are those of :func:`elementwise_gradients`.
     """
-    error = _check_network(x, W, b, f, f_prime, delta)
+    delta = _check_network(x, W, b, f, f_prime, delta)
     K = len(W)
 
     z, a = [x], [x]
@@ -119,12 +119,12 @@ def vectorized_gradients(
         z.append(W[k] @ a[k] + b[k])
         a.append(f(z[k + 1]) if k + 1 < K else z[k + 1])
 
-    deltas = [error]
+    deltas = [delta]
     grad_W: list[Tensor] = []
     for k in reversed(range(K)):
         grad_W.insert(0, torch.outer(deltas[0], a[k]))
-        error_at_a = W[k].mT @ deltas[0]
-        deltas.insert(0, f_prime(z[k]) * error_at_a if k > 0 else error_at_a)
+        grad_a = W[k].mT @ deltas[0]
+        deltas.insert(0, f_prime(z[k]) * grad_a if k > 0 else grad_a)
 
     return Gradients(output=a[K], W=grad_W, b=deltas[1:], delta=deltas)
 

@@ -120,7 +120,7 @@ def embedding(indices: Tensor, L: Tensor, sparse: bool = False) -> Tensor:
 
 
 class _Embedding(Function):
-    """A vector that was read receives the error delta; one that was read twice, the sum of both."""
+    """A vector of L receives dJ/dx of the place that read it; one that was read twice, the sum of both."""
 
     @staticmethod
     def forward(indices: Tensor, L: Tensor, sparse: bool) -> Tensor:
@@ -133,9 +133,9 @@ class _Embedding(Function):
         keep(ctx, indices)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> tuple[None, Tensor, None]:
+    def backward(ctx: Any, grad_x: Tensor) -> tuple[None, Tensor, None]:
         (indices,) = ctx.saved_tensors
-        return None, gradient_of_rows(rows(delta), indices.reshape(-1), ctx.shape, ctx.sparse), None
+        return None, gradient_of_rows(rows(grad_x), indices.reshape(-1), ctx.shape, ctx.sparse), None
 
     @staticmethod
     def pushforward(ctx: Any, _: None, dL: Tensor, *__: None) -> Tensor:
@@ -143,12 +143,12 @@ class _Embedding(Function):
         return nn.functional.embedding(indices, dL)
 
 
-def gradient_of_rows(delta: Tensor, words: Tensor, shape: torch.Size, sparse: bool = False) -> Tensor:
-    """The gradient of L, of this shape, whose rows these words have read and got the errors delta back for."""
+def gradient_of_rows(grad_x: Tensor, words: Tensor, shape: torch.Size, sparse: bool = False) -> Tensor:
+    """dJ/dL, of this shape, from the rows dJ/dx of the words that were looked up."""
     if sparse:
-        return torch.sparse_coo_tensor(words[None], delta, shape, check_invariants=False)
-    dL = delta.new_zeros(shape)
-    return (dL.index_add_ if is_last(delta) else dL.index_add)(0, words, delta)
+        return torch.sparse_coo_tensor(words[None], grad_x, shape, check_invariants=False)
+    dL = grad_x.new_zeros(shape)
+    return (dL.index_add_ if is_last(grad_x) else dL.index_add)(0, words, grad_x)
 
 
 class WordVectors(nn.Embedding):

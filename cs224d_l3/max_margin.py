@@ -51,9 +51,9 @@ class _MaxMargin(Function):
         keep(ctx, s, s_c)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> tuple[Tensor, Tensor, None]:
-        delta = delta * _MaxMargin.violated(ctx)
-        return -delta, delta, None
+    def backward(ctx: Any, grad_J: Tensor) -> tuple[Tensor, Tensor, None]:
+        grad_s_c = grad_J * _MaxMargin.violated(ctx)
+        return -grad_s_c, grad_s_c, None
 
     @staticmethod
     def pushforward(ctx: Any, ds: Tensor, ds_c: Tensor, _: None) -> Tensor:

@@ -35,7 +35,7 @@ def elman(
         b: biases, (m,).
         a_0: the state at the start, (..., m); zeros if left out.
         f: the unit, one of the six of ``UNITS``.
-        clip: on its way back from one step to the one before, and to a_0, every element of the error is limited to
+        clip: on the way back from one step to the one before, and to a_0, every element of H^T delta is limited to
             [-clip, clip] (Mikolov, Statistical language models based on neural networks, 2012, section 3.2.2).
             Where that happens the gradient is no longer the objective's. Forward mode has no way back, and no limit.
 
@@ -80,13 +80,13 @@ class _Elman(Function):
         keep(ctx, x, W, H, a_0, a)
 
     @staticmethod
-    def backward(ctx: Any, error: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_a: Tensor) -> tuple[Tensor | None, ...]:
         x, W, H, a_0, a = ctx.saved_tensors
         f_prime = ctx.unit.f_prime_of_a(a)
         delta: list[Tensor] = []
         back = torch.zeros_like(a_0)  # H^T delta_(t+1)
         for t in reversed(range(a.shape[1])):
-            delta.insert(0, f_prime[:, t] * (error[:, t] + back))
+            delta.insert(0, f_prime[:, t] * (grad_a[:, t] + back))
             back = delta[0] @ H if ctx.clip == math.inf else (delta[0] @ H).clamp(-ctx.clip, ctx.clip)
         deltas = torch.stack(delta, 1)
         x_, W_, H_, b_, a_0_, *_ = ctx.needs_input_grad

@@ -50,9 +50,9 @@ class _SquaredNorm(Function):
         keep(ctx, *inputs)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> Tensor:
+    def backward(ctx: Any, grad_norm: Tensor) -> Tensor:
         (W,) = ctx.saved_tensors
-        return delta * 2 * W
+        return grad_norm * 2 * W
 
     @staticmethod
     def pushforward(ctx: Any, dW: Tensor) -> Tensor:

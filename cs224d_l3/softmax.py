@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from . import _in_place
 from ._checks import bounds, check_indices, check_number, check_reduction, check_shapes
 from ._function import Function, autocast, keep, reduce
-from ._in_place import is_last
 
 
 def softmax_cross_entropy(
@@ -39,7 +39,7 @@ def softmax_cross_entropy(
             q = (1 - eps) q + eps / K.
 
     Returns:
-        J in nats, (), or (...) for "none". With p = softmax(z) its gradient is p - q.
+        J in nats, (), or (...) for "none". With p = softmax(z), delta = dJ/dz = p - q.
 
     Raises:
         ValueError: shapes that do not fit, an unknown reduction, a label_smoothing outside 0 to 1.
@@ -92,7 +92,7 @@ def known_targets(target: Tensor, shape: tuple[int, ...], of: str, ignore_index:
 
 
 class _SoftmaxCrossEntropy(Function):
-    """J = -log p_target."""
+    """J = -log p_target, delta = dJ/dz = p - q, where q is 1 at the target and 0 elsewhere."""
 
     @staticmethod
     def forward(z: Tensor, target: Tensor) -> Tensor:
@@ -103,12 +103,10 @@ class _SoftmaxCrossEntropy(Function):
         keep(ctx, *inputs)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> tuple[Tensor, None]:
+    @_in_place.softmax_cross_entropy
+    def backward(ctx: Any, grad_J: Tensor) -> tuple[Tensor, None]:
         z, target = ctx.saved_tensors
-        p, delta = z.softmax(-1), delta[..., None]
-        if is_last(z, delta):
-            return p.mul_(delta).scatter_add_(-1, target[..., None], -delta), None
-        return delta * (p - one_hot(target, z)), None
+        return grad_J[..., None] * (z.softmax(-1) - one_hot(target, z)), None
 
     @staticmethod
     def pushforward(ctx: Any, dz: Tensor, _: None) -> Tensor:
@@ -121,7 +119,7 @@ def one_hot(target: Tensor, z: Tensor) -> Tensor:
 
 
 class _CrossEntropy(Function):
-    """J = -sum_k q_k log p_k, for any q."""
+    """J = -sum_k q_k log p_k for any q: delta = dJ/dz = (sum_k q_k) p - q, and dJ/dq = -log p."""
 
     @staticmethod
     def forward(z: Tensor, q: Tensor) -> Tensor:
@@ -132,13 +130,13 @@ class _CrossEntropy(Function):
         keep(ctx, *inputs)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, grad_J: Tensor) -> tuple[Tensor | None, Tensor | None]:
         z, q = ctx.saved_tensors
         z_, q_ = ctx.needs_input_grad
-        delta = delta[..., None]
+        grad_J = grad_J[..., None]
         return (
-            delta * (q.sum(-1, keepdim=True) * z.softmax(-1) - q) if z_ else None,
-            -delta * z.log_softmax(-1) if q_ else None,
+            grad_J * (q.sum(-1, keepdim=True) * z.softmax(-1) - q) if z_ else None,
+            -grad_J * z.log_softmax(-1) if q_ else None,
         )
 
     @staticmethod

@@ -42,7 +42,7 @@ def elementwise_gradients_through_time(
     a_0: Tensor,
     f: Elementwise,
     f_prime: Elementwise,
-    error: Tensor | None = None,
+    grad_a: Tensor | None = None,
 ) -> RecurrentGradients:
     """The gradients one number at a time, in loops over t, i and j.
 
@@ -58,13 +58,13 @@ def elementwise_gradients_through_time(
         a_0: the state at the start, (m,).
         f: the unit.
         f_prime: its derivative.
-        error: what reaches a_t from J itself, dJ/da_t, (T, m); ones if left out.
+        grad_a: what reaches a_t from J itself, dJ/da_t, (T, m); ones if left out.
 
     Raises:
         ValueError: shapes that do not fit.
         TypeError: f or f_prime is not a function.
     """
-    error = _check_layer(x, W, H, b, a_0, f, f_prime, error)
+    grad_a = _check_layer(x, W, H, b, a_0, f, f_prime, grad_a)
     (T, n), m = x.shape, len(b)
 
     z: list[list[Tensor]] = []
@@ -87,7 +87,7 @@ def elementwise_gradients_through_time(
     db = [zero] * m
     back = [zero] * m  # sum_i delta_(t+1,i) H_ij
     for t in reversed(range(T)):
-        delta = [f_prime(z[t][j]) * (error[t, j] + back[j]) for j in range(m)]
+        delta = [f_prime(z[t][j]) * (grad_a[t, j] + back[j]) for j in range(m)]
         back = [zero] * m
         for i in range(m):
             for j in range(n):
@@ -112,7 +112,7 @@ def vectorized_gradients_through_time(
     a_0: Tensor,
     f: Elementwise,
     f_prime: Elementwise,
-    error: Tensor | None = None,
+    grad_a: Tensor | None = None,
 ) -> RecurrentGradients:
     """The same gradients by matrices: delta_t = f'(z_t) o (dJ/da_t + H^T delta_(t+1)).
 
@@ -121,7 +121,7 @@ def vectorized_gradients_through_time(
 
     Arguments, result and errors are those of :func:`elementwise_gradients_through_time`.
     """
-    error = _check_layer(x, W, H, b, a_0, f, f_prime, error)
+    grad_a = _check_layer(x, W, H, b, a_0, f, f_prime, grad_a)
 
     z, a = [], [a_0]
     for x_t in x:
@@ -130,8 +130,8 @@ def vectorized_gradients_through_time(
 
     delta: list[Tensor] = []
     back = torch.zeros_like(a_0)  # H^T delta_(t+1)
-    for z_t, error_t in zip(reversed(z), reversed(error.unbind()), strict=True):
-        delta.insert(0, f_prime(z_t) * (error_t + back))
+    for z_t, grad_a_t in zip(reversed(z), reversed(grad_a.unbind()), strict=True):
+        delta.insert(0, f_prime(z_t) * (grad_a_t + back))
         back = H.mT @ delta[0]
 
     deltas, before = torch.stack(delta), torch.stack(a[:-1])
@@ -148,14 +148,14 @@ def _check_layer(
     a_0: Tensor,
     f: Elementwise,
     f_prime: Elementwise,
-    error: Tensor | None,
+    grad_a: Tensor | None,
 ) -> Tensor:
     """The shapes fit; returns what reaches the states from J itself."""
     check_callable("f", f)
     check_callable("f_prime", f_prime)
-    check_shapes("T n, m n, m m, m, m, T m", x=x, W=W, H=H, b=b, a_0=a_0, error=error)
+    check_shapes("T n, m n, m m, m, m, T m", x=x, W=W, H=H, b=b, a_0=a_0, grad_a=grad_a)
     if 0 in x.shape or len(b) == 0:
         raise ValueError(
             f"x must hold at least one step, one input and one unit, got {tuple(x.shape)} and m = {len(b)}"
         )
-    return x.new_ones(len(x), len(b)) if error is None else error
+    return x.new_ones(len(x), len(b)) if grad_a is None else grad_a
