@@ -1,4 +1,4 @@
-"""Backward passes of :mod:`.units` and :mod:`.softmax` once more, each in a single buffer.
+"""The formulas of other modules once more, each in a single buffer.
 
 A function here is a decorator of the formula that it equals. It runs in the formula's place unless autograd, a
 transform or a compiler reads along, or unless it returns None: it then knows that the formula would be more exact.
@@ -6,14 +6,14 @@ transform or a compiler reads along, or unless it returns None: it then knows th
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from ._torch import is_legacy_batched, is_transformed
 
-Formula = Callable[..., Any]
+Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 
 def is_last(*tensors: Tensor | None) -> bool:
@@ -26,33 +26,37 @@ def is_last(*tensors: Tensor | None) -> bool:
     return True
 
 
-def of_backward(in_place: Formula) -> Callable[[Formula], Formula]:
+def of_backward(in_place: Callable[..., Any]) -> Callable[[Formula], Formula]:
     """Make a decorator of a backward pass; ``in_place`` is given ctx, the incoming gradient and what was kept."""
 
-    def decorate(backward: Formula) -> Formula:
-        @functools.wraps(backward)
+    def decorate(formula: Formula) -> Formula:
+        @functools.wraps(formula)
         def either(ctx: Any, grad: Tensor | None, *rest: Any) -> Any:
             kept = ctx.saved_tensors
             if grad is not None and is_last(grad, *kept):
                 found = in_place(ctx, grad, *kept)
                 if found is not None:
                     return found
-            return backward(ctx, grad, *rest)
+            return formula(ctx, grad, *rest)
 
-        return either
+        return cast(Formula, either)
 
     return decorate
 
 
-def of_function(in_place: Formula) -> Callable[[Formula], Formula]:
-    """Make a decorator of a function of tensors."""
+def of_function(in_place: Callable[..., Any]) -> Callable[[Formula], Formula]:
+    """Make a decorator of a function, which has the arguments of ``in_place``."""
 
-    def decorate(function: Formula) -> Formula:
-        @functools.wraps(function)
-        def either(*tensors: Tensor) -> Any:
-            return in_place(*tensors) if is_last(*tensors) else function(*tensors)
+    def decorate(formula: Formula) -> Formula:
+        @functools.wraps(formula)
+        def either(first: Tensor, *rest: Any, **settings: Any) -> Any:
+            if is_last(first, *[t for t in rest if isinstance(t, Tensor)]):
+                found = in_place(first, *rest, **settings)
+                if found is not None:
+                    return found
+            return formula(first, *rest, **settings)
 
-        return either
+        return cast(Formula, either)
 
     return decorate
 
@@ -72,6 +76,13 @@ def tanh(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor | None:
         return None
     aa = a * a
     return torch.addcmul(grad_a, grad_a, aa, value=-1, out=aa)  # grad_a - grad_a a a
+
+
+@of_function
+def hardtanh_prime(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor | None:
+    if min_val != -max_val or is_half(z):
+        return None
+    return z.abs().ge_(max_val).neg_().add_(1)
 
 
 @of_backward
@@ -112,3 +123,14 @@ def leaky_relu(ctx: Any, grad_a: Tensor, z: Tensor) -> tuple[Tensor, None] | Non
 def softmax_cross_entropy(ctx: Any, grad_J: Tensor, z: Tensor, target: Tensor) -> tuple[Tensor, None]:
     grad_J = grad_J[..., None]
     return z.softmax(-1).mul_(grad_J).scatter_add_(-1, target[..., None], -grad_J), None  # p grad_J - grad_J at target
+
+
+@of_function
+def rows_of_products(delta_s: Tensor, W_s: Tensor, delta_v: Tensor, W_v: Tensor, X: Tensor) -> Tensor:
+    dX = torch.empty_like(X)
+    start = 0
+    for delta, W in ((delta_s, W_s), (delta_v, W_v)):
+        dx = dX.view(-1)[start : start + len(delta) * W.shape[1]]
+        torch.mm(delta, W, out=dx.view(len(delta), W.shape[1]))
+        start += dx.numel()
+    return dX

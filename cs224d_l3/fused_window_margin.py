@@ -11,17 +11,21 @@ as :mod:`.feed_forward` and :mod:`.max_margin` have it, piece by piece. Taken to
       z = b + W_s x_s + W_v x_v.
 
 - A pair that has its margin has the gradient 0 (1.4). It is left out of everything that comes after the hinge.
-- The errors delta of the true and delta_c of the corrupt window are those of 1.6, and what stays receives their sum:
+- With delta of the true and delta_c of the corrupt window, those of 1.6, what stays receives their sum:
 
-      dJ/dW_s = (delta + delta_c) x_s^T,    dJ/dx_s = W_s^T (delta + delta_c),    dJ/db = delta + delta_c.
+      delta = f'(z) o U dJ/ds,    delta_s = delta + delta_c,    delta_v = delta, delta_c,
+      dJ/dW_s = delta_s x_s^T,    dJ/dx_s = W_s^T delta_s,    dJ/db = delta_s,
+      dJ/dW_v = delta_v x_v^T,    dJ/dx_v = W_v^T delta_v,    dJ/dU = dJ/ds a^T.
 """
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from . import _in_place
 from ._checks import check_indices, check_number, check_reduction, check_shapes
 from ._function import Function, autocast, rows
 from ._in_place import is_last
@@ -51,8 +55,8 @@ def window_margin_loss(
     """``max_margin_loss(score(x, W, b, U, f), score(x_c, W, b, U, f))`` of x = L[windows] and x_c = L[corrupted].
 
     The backward pass costs as much as there are pairs without their margin, and both passes the less, the fewer
-    neighbouring columns of the windows differ. Second-order gradients, forward mode, ``torch.func`` and
-    ``torch.compile`` go through the composition.
+    neighbouring columns of the windows differ. Under ``create_graph`` the scores are computed once more, for
+    autograd to read; forward mode, ``torch.func`` and ``torch.compile`` go through the composition.
 
     Args:
         windows: words of the true windows, (..., k).
@@ -99,9 +103,9 @@ def window_margin_loss(
         s, s_c = (affine(f(affine(nn.functional.dropout(t.flatten(-2), dropout), W, b)), U) for t in (x, x_c))
         return max_margin_loss(s.squeeze(-1), s_c.squeeze(-1), margin, reduction)
     words = [rows(i) for i in indices.values()]
-    count = len(words[0]) if reduction == "mean" else None if reduction == "none" else 1
+    divisor = len(words[0]) if reduction == "mean" else None if reduction == "none" else 1
     try:
-        J, *_ = _WindowMargin.call(words, L, C, *autocast(W, b, U), unit, margin, dropout, count, sparse)
+        J, *_ = _WindowMargin.call(L, C, *autocast(W, b, U), words, _Settings(unit, margin, dropout, divisor, sparse))
     except IndexError:
         for name, given in indices.items():
             of = "C" if C is not None and name.endswith("features") else "L"
@@ -127,103 +131,132 @@ def _check_windows(indices: dict[str, Tensor], L: Tensor, W: Tensor, C: Tensor |
         )
 
 
-class _WindowMargin(Function):
-    """X holds the vectors of the words that stay, one below the other; then those that vary, of the true windows and
-    of the corrupt ones: all between the first and the last column that differ."""
+class _Settings(NamedTuple):
+    unit: Unit
+    margin: float
+    dropout: float
+    divisor: int | None  # of the sum of the losses; None: no sum
+    sparse: bool
 
+
+class _Columns(NamedTuple):
+    """Of the k words of a window those that vary: all from the first to the last in which any pair differs.
+
+    X has a row for the vector of every word that stays; then of every word that varies, the true windows' first.
+    """
+
+    start: int
+    stop: int
+    k: int
+
+    @classmethod
+    def that_vary(cls, words: list[Tensor]) -> "_Columns":
+        differ = functools.reduce(torch.logical_or, map(torch.ne, words[::2], words[1::2]))
+        places = [i for i, differs in enumerate(differ.any(0).tolist()) if differs] or [0, -1]
+        return cls(places[0], places[-1] + 1, differ.shape[1])
+
+    def halves(self, W: Tensor, d: int) -> tuple[Tensor, Tensor]:
+        """W_s and W_v, with d columns a word."""
+        start, stop = self.start * d, self.stop * d
+        return torch.cat([W[:, :start], W[:, stop:]], 1), W[:, start:stop]
+
+    def join(self, W_s: Tensor, W_v: Tensor, d: int) -> Tensor:
+        """W."""
+        start = self.start * d
+        return torch.cat([W_s[:, :start], W_v, W_s[:, start:]], 1)
+
+    def words(self, true: Tensor, other: Tensor) -> Tensor:
+        """The word of every row of X."""
+        (stay, vary), (_, vary_c) = self.halves(true, 1), self.halves(other, 1)
+        return torch.cat([stay.reshape(-1), vary.reshape(-1), vary_c.reshape(-1)]).long()
+
+    def split(self, X: Tensor, B: int) -> tuple[Tensor, Tensor]:
+        """x_s, (B, n_s), and x_v, (2 B, n_v), the true windows' above the corrupt ones'."""
+        w, d = self.stop - self.start, X.shape[1]
+        return X[: len(X) - 2 * B * w].view(B, (self.k - w) * d), X[len(X) - 2 * B * w :].view(2 * B, w * d)
+
+    def rows(self, pairs: Tensor, B: int) -> Tensor:
+        """The rows of X that belong to some of the B pairs."""
+        w = self.stop - self.start
+        x_s, x_v = self.split(torch.arange(B * (self.k + w), device=pairs.device)[:, None], B)
+        return torch.cat([x[pairs].view(-1) for x in (x_s, x_v[:B], x_v[B:])])
+
+
+class _WindowMargin(Function):
     @staticmethod
     def forward(
-        words: list[Tensor],
-        L: Tensor,
-        C: Tensor | None,
-        W: Tensor,
-        b: Tensor,
-        U: Tensor,
-        unit: Unit,
-        margin: float,
-        dropout: float,
-        count: int | None,
-        sparse: bool,
+        L: Tensor, C: Tensor | None, W: Tensor, b: Tensor, U: Tensor, words: list[Tensor], settings: _Settings
     ) -> tuple[Any, ...]:
-        windows, corrupted, *features = words
-        B = len(windows)
-        differ = windows != corrupted if not features else (windows != corrupted) | (features[0] != features[1])
-        columns = [i for i, differs in enumerate(differ.any(0).tolist()) if differs] or [0, -1]
-        varied = slice(columns[0], columns[-1] + 1)
-        read = [
-            torch.cat([*(t.reshape(-1) for t in (_others(true, varied), true[:, varied], other[:, varied]))]).long()
-            for true, other in zip(words[::2], words[1::2], strict=True)
-        ]
+        unit, margin, dropout, divisor, _ = settings
+        B, m = len(words[0]), len(W)
+        columns = _Columns.that_vary(words)
+        read = list(map(columns.words, words[::2], words[1::2]))
         X = _look_up(read, L, C).to(W.dtype)
         keep = torch.empty_like(X).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
         X = X if keep is None else X.mul_(keep)
-        (x_s, x_v), (W_s, W_v) = _split(X, B, W.shape[1], varied), _columns(W, X, varied)
-        z = W.new_empty(2, B, len(W))
+        (x_s, x_v), (W_s, W_v) = columns.split(X, B), columns.halves(W, X.shape[1])
+        z = W.new_empty(2, B, m)
         torch.addmm(b, x_s, W_s.mT, out=z[0])
         z[1] = z[0]
-        z.view(2 * B, len(W)).addmm_(x_v, W_v.mT)
+        z.view(2 * B, m).addmm_(x_v, W_v.mT)
         a = unit.f(z)
         s, s_c = autocast(*a @ U[0], to=torch.float32)
         J = margin - (s - s_c)
-        pairs = (J < 0).logical_not().nonzero().squeeze(1)  # what is no number is not in order
-        if len(pairs) < B:  # what has its margin is let go
-            w = varied.stop - varied.start
-            place = torch.arange(len(X), device=X.device).split([len(X) - 2 * B * w, B * w, B * w])
-            kept = torch.cat([part.view(B, -1)[pairs].view(-1) for part in place if len(part)])
-            X, *read = (t.index_select(0, kept) for t in (X, *read))
-            keep = keep if keep is None else keep.index_select(0, kept)
+        pairs = (J < 0).logical_not().nonzero().squeeze(1)  # nan is not in order
+        if len(pairs) < B:
+            violated = columns.rows(pairs, B)
+            X, *read = (t.index_select(0, violated) for t in (X, *read))
+            keep = keep if keep is None else keep.index_select(0, violated)
             a = a.index_select(1, pairs)
         J = J.clamp_(min=0)
-        if count is not None:
-            J = J.sum(dtype=torch.promote_types(J.dtype, torch.float32)) / count
-        return J, pairs, keep, X, a, varied, *read
+        if divisor is not None:
+            J = J.sum(dtype=torch.promote_types(J.dtype, torch.float32)) / divisor
+        return J, columns, pairs, keep, X, a, *read
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, outputs: Any) -> None:
-        _, L, C, W, b, U, ctx.unit, _, _, ctx.count, ctx.sparse = inputs
-        _, pairs, keep, X, a, ctx.varied, *read = outputs
-        made = [t for t in (pairs, X, a, *read, keep) if t is not None]
-        ctx.mark_non_differentiable(*made)
+        *parameters, _, ctx.settings = inputs
+        _, ctx.columns, *kept = outputs
+        ctx.mark_non_differentiable(*(t for t in kept if t is not None))
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(L, C, W, b, U, pairs, keep, X, a, *read)
+        ctx.save_for_backward(*parameters, *kept)
 
     @staticmethod
-    def backward(ctx: Any, error: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
-        if error is None:
-            return (None,) * 11
+    def backward(ctx: Any, grad_J: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+        if grad_J is None:
+            return (None,) * 7
         L, C, W, b, U, pairs, keep, X, a, *read = ctx.saved_tensors
-        P, last = len(pairs), is_last(L, W, b, U, error)
-        if not last:  # somebody differentiates on: what was kept is no function of L, C, W and b for autograd
-            X = _look_up(read, L, C).to(W.dtype)
-            X = X if keep is None else X * keep
-        (x_s, x_v), (W_s, W_v) = _split(X, P, W.shape[1], ctx.varied), _columns(W, X, ctx.varied)
-        if not last:
-            a = ctx.unit.f(affine(x_s, W_s, b) + (x_v @ W_v.mT).view(2, P, len(W)))
-        c = (error[pairs] if ctx.count is None else error.reshape(1) / ctx.count).to(a.dtype)
-        delta_s = c[:, None] * c.new_tensor([-1, 1])[:, None, None]  # of the true window's score, and of the corrupt's
-        delta = ctx.unit.f_prime_of_a(a) * (delta_s * U)
-        both, delta = delta[0] + delta[1], delta.view(2 * P, len(W))
-        _, L_, C_, W_, b_, U_, *rest = ctx.needs_input_grad
-        dL = dC = dW = None
-        if L_ or C_:
-            if last:  # the two products side by side in memory from the start
-                dX = torch.empty_like(X)
-                dx_s, dx_v = _split(dX, P, W.shape[1], ctx.varied)
-                torch.mm(both, W_s, out=dx_s)
-                torch.mm(delta, W_v, out=dx_v)
-            else:
-                dX = torch.cat([dx.view(-1, X.shape[1]) for dx in (both @ W_s, delta @ W_v)])
-            dX = (dX if keep is None else dX * keep).to(L.dtype)
-            d = L.shape[1]
-            if L_:
-                dL = gradient_of_rows(dX[:, :d].contiguous(), read[0], L.shape, ctx.sparse and last)
-            if C_:
-                dC = gradient_of_rows(dX[:, d:], read[1], C.shape)
-        if W_:
-            dW_s, start = both.mT @ x_s, ctx.varied.start * X.shape[1]
-            dW = torch.cat([dW_s[:, :start], delta.mT @ x_v, dW_s[:, start:]], 1)
-        dU = delta_s.expand(2, P, 1).reshape(1, 2 * P) @ a.view(2 * P, len(W)) if U_ else None
-        return None, dL, dC, dW, both.sum(0) if b_ else None, dU, *(None for _ in rest)
+        (unit, _, _, divisor, sparse), columns, P, d = ctx.settings, ctx.columns, len(pairs), X.shape[1]
+        if not is_last(L, C, W, b, U, grad_J):
+            X, a = _WindowMargin.again(ctx)
+        (x_s, x_v), (W_s, W_v) = columns.split(X, P), columns.halves(W, d)
+
+        c = (grad_J[pairs] if divisor is None else grad_J.reshape(1) / divisor).to(a.dtype)
+        grad_s = c[:, None] * c.new_tensor([-1, 1])[:, None, None]  # of the true windows, and of the corrupt ones
+        delta = unit.f_prime_of_a(a) * (grad_s * U)
+        delta_s, delta_v = delta[0] + delta[1], delta.view(2 * P, len(W))
+
+        L_, C_, W_, b_, U_, *_ = ctx.needs_input_grad
+        dX = _rows_of_products(delta_s, W_s, delta_v, W_v, X) if L_ or C_ else X
+        dW = columns.join(delta_s.mT @ x_s, delta_v.mT @ x_v, d) if W_ else None
+        db = delta_s.sum(0) if b_ else None
+        dU = grad_s.expand(2, P, 1).reshape(1, 2 * P) @ a.view(2 * P, len(W)) if U_ else None
+
+        dX = (dX if keep is None else dX * keep).to(L.dtype)
+        dx, dc = dX[:, : L.shape[1]].contiguous(), dX[:, L.shape[1] :]
+        dL = gradient_of_rows(dx, read[0], L.shape, sparse) if L_ else None
+        dC = gradient_of_rows(dc, read[1], C.shape) if C_ else None
+        return dL, dC, dW, db, dU, None, None
+
+    @staticmethod
+    def again(ctx: Any) -> tuple[Tensor, Tensor]:
+        """X and a, as autograd can read them: functions of L, C, W and b."""
+        L, C, W, b, _, pairs, keep, _, _, *read = ctx.saved_tensors
+        X = _look_up(read, L, C).to(W.dtype)
+        X = X if keep is None else X * keep
+        (x_s, x_v), (W_s, W_v) = ctx.columns.split(X, len(pairs)), ctx.columns.halves(W, X.shape[1])
+        z = affine(x_s, W_s, b) + (x_v @ W_v.mT).view(2, len(pairs), len(W))
+        return X, ctx.settings.unit.f(z)
 
 
 def _look_up(read: list[Tensor], L: Tensor, C: Tensor | None) -> Tensor:
@@ -232,20 +265,7 @@ def _look_up(read: list[Tensor], L: Tensor, C: Tensor | None) -> Tensor:
     return X if C is None else torch.cat([X, C.index_select(0, read[1])], 1)
 
 
-def _columns(W: Tensor, X: Tensor, varied: slice) -> tuple[Tensor, Tensor]:
-    """W_s and W_v."""
-    v = slice(varied.start * X.shape[1], varied.stop * X.shape[1])
-    return _others(W, v), W[:, v]
-
-
-def _others(t: Tensor, columns: slice) -> Tensor:
-    """All columns but these."""
-    return torch.cat([t[:, : columns.start], t[:, columns.stop :]], 1)
-
-
-def _split(X: Tensor, B: int, n: int, varied: slice) -> tuple[Tensor, Tensor]:
-    """x_s (B, n - v); and x_v (2 B, v), the true windows' above the corrupt ones'."""
-    w = varied.stop - varied.start
-    x_s, x_v = X.split([len(X) - 2 * B * w, 2 * B * w])
-    v = w * X.shape[1]
-    return x_s.view(B, n - v), x_v.view(2 * B, v)
+@_in_place.rows_of_products
+def _rows_of_products(delta_s: Tensor, W_s: Tensor, delta_v: Tensor, W_v: Tensor, X: Tensor) -> Tensor:
+    """dJ/dX, from dJ/dx_s = W_s^T delta_s and dJ/dx_v = W_v^T delta_v."""
+    return torch.cat([dx.view(-1, X.shape[1]) for dx in (delta_s @ W_s, delta_v @ W_v)])

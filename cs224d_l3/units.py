@@ -121,6 +121,7 @@ def hardtanh(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     return _Hardtanh.call(z, min_val, max_val)
 
 
+@_in_place.hardtanh_prime
 def hardtanh_prime(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """hardtanh'(z) = 1 if -1 < z < 1, else 0; 0 at the two kinks, as torch has it."""
     wide = z.to(torch.promote_types(z.dtype, torch.float32))  # half precision may not hold the bounds
