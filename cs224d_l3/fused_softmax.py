@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from . import _in_place
 from ._checks import check_number, check_reduction, check_shapes
 from ._function import Function, autocast, rows
-from ._in_place import is_last
 from ._torch import is_transformed
 from .layer import affine
 from .softmax import known_targets, one_hot, softmax_cross_entropy
@@ -74,8 +74,23 @@ def affine_softmax_cross_entropy(
     return J if torch.is_autocast_enabled(x.device.type) else J.to(x.dtype)
 
 
+@_in_place.of_backward
+def _hand_over(
+    ctx: Any, grad_J: Tensor, x: Tensor, W: Tensor, b: Tensor | None, target: Tensor, kept: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    """The gradients that were made with J. They are given away uncopied: a second backward pass makes them anew."""
+    x_, W_, b_, *rest = ctx.needs_input_grad
+    made, ctx.made = ctx.made, None
+    if made is None:
+        c = _grads_of_rows(ctx, grad_J, kept, len(x))
+        made = _in_blocks(x, W, b, target, c, ctx.eps, [x_, W_, b_])[1:]
+    elif not (grad_J.is_cpu and grad_J.item() == 1):
+        made = [g if g is None else g.mul_(grad_J) for g in made]
+    return *(g if g is None else g.to(x.dtype) for g in made), *(None for _ in rest)
+
+
 class _AffineSoftmaxCrossEntropy(Function):
-    """J_i = -sum_k q_k log p_k of every row of x, or a share of their total; its gradient for z is p - q."""
+    """J_i = -sum_k q_k log p_k of every row of x, or a share of their total; delta = dJ/dz = p - q."""
 
     @staticmethod
     def forward(
@@ -94,31 +109,33 @@ class _AffineSoftmaxCrossEntropy(Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, outputs: Any) -> None:
-        *tensors, ctx.eps, ctx.total, ctx.share, _ = inputs
-        ctx.made = outputs[1:] if ctx.total else None
+        *tensors, ctx.eps, total, ctx.share, _ = inputs
+        ctx.made = outputs[1:] if total else None
         ctx.mark_non_differentiable(*(g for g in outputs[1:] if g is not None))
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors)
 
     @staticmethod
-    def backward(ctx: Any, delta: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
-        if delta is None:
+    @_hand_over
+    def backward(ctx: Any, grad_J: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+        if grad_J is None:
             return (None,) * 9
         x, W, b, target, kept = ctx.saved_tensors
         x_, W_, b_, *rest = ctx.needs_input_grad
-        c = ctx.share * (delta if kept is None else delta * kept)
-        if is_last(x, W, delta):
-            # given away: nobody pays for a copy, and a second backward pass makes them anew
-            made, ctx.made = ctx.made, None
-            if made is None:
-                made = _in_blocks(x, W, b, target, c.expand(len(x)), ctx.eps, [x_, W_, b_])[1:]
-            elif not (delta.is_cpu and delta.item() == 1):
-                made = [g if g is None else g.mul_(delta) for g in made]
-            return *(g if g is None else g.to(x.dtype) for g in made), *(None for _ in rest)
         z = affine(x, W, b)
         q = (1 - ctx.eps) * one_hot(target, z) + ctx.eps / len(W)
-        dz = c.to(z.dtype).expand(len(z))[:, None] * (z.softmax(-1) - q)
-        return dz @ W if x_ else None, dz.mT @ x if W_ else None, dz.sum(0) if b_ else None, *(None for _ in rest)
+        delta = _grads_of_rows(ctx, grad_J, kept, len(x)).to(z.dtype)[:, None] * (z.softmax(-1) - q)
+        return (
+            delta @ W if x_ else None,
+            delta.mT @ x if W_ else None,
+            delta.sum(0) if b_ else None,
+            *(None for _ in rest),
+        )
+
+
+def _grads_of_rows(ctx: Any, grad_J: Tensor, kept: Tensor | None, B: int) -> Tensor:
+    """dJ/dJ_i of every row: its share, and nothing where the target is ignored."""
+    return (ctx.share * (grad_J if kept is None else grad_J * kept)).expand(B)
 
 
 def _in_blocks(
@@ -154,18 +171,18 @@ def _in_blocks(
         J[block] = J_i.squeeze(-1)
         if not any(wanted):
             continue
-        dz = p.scatter_add_(-1, target[block], p.new_full((len(p), 1), eps - 1))  # p - q
+        delta = p.scatter_add_(-1, target[block], p.new_full((len(p), 1), eps - 1))  # p - q
         if eps:
-            dz -= eps / K
+            delta -= eps / K
         if c is not None:
-            dz *= c_i
+            delta *= c_i
         if db is not None:
-            db.add_(dz.sum(0), alpha=share)
+            db.add_(delta.sum(0), alpha=share)
         if dx is not None:
-            torch.mm(dz.to(x.dtype), W, out=dx[block]).mul_(share)
+            torch.mm(delta.to(x.dtype), W, out=dx[block]).mul_(share)
         if dW is not None:  # float16 could not hold the sum over a block
             factor = wide if x.dtype == torch.float16 else x.dtype
-            _add_product(dW, dz.to(factor).mT, share * x[block].to(factor), is_first=i == 0)
+            _add_product(dW, delta.to(factor).mT, share * x[block].to(factor), is_first=i == 0)
     return J, dx, dW, db
 
 
