@@ -227,7 +227,7 @@ class _WindowMargin(Function):
             return (None,) * 7
         L, C, W, b, U, pairs, keep, X, a, *read = ctx.saved_tensors
         (unit, _, _, divisor, sparse), columns, P, d = ctx.settings, ctx.columns, len(pairs), X.shape[1]
-        if not is_last(L, C, W, b, U, grad_J):
+        if not is_last(L, C, W, b, U, grad_J):  # autograd does not know what the X and a that were kept are made of
             X, a = _WindowMargin.again(ctx)
         (x_s, x_v), (W_s, W_v) = columns.split(X, P), columns.halves(W, d)
 
@@ -237,15 +237,17 @@ class _WindowMargin(Function):
         delta_s, delta_v = delta[0] + delta[1], delta.view(2 * P, len(W))
 
         L_, C_, W_, b_, U_, *_ = ctx.needs_input_grad
-        dX = _rows_of_products(delta_s, W_s, delta_v, W_v, X) if L_ or C_ else X
+        dX = _rows_of_products(delta_s, W_s, delta_v, W_v, X) if L_ or C_ else None
         dW = columns.join(delta_s.mT @ x_s, delta_v.mT @ x_v, d) if W_ else None
         db = delta_s.sum(0) if b_ else None
         dU = grad_s.expand(2, P, 1).reshape(1, 2 * P) @ a.view(2 * P, len(W)) if U_ else None
 
-        dX = (dX if keep is None else dX * keep).to(L.dtype)
-        dx, dc = dX[:, : L.shape[1]].contiguous(), dX[:, L.shape[1] :]
-        dL = gradient_of_rows(dx, read[0], L.shape, sparse) if L_ else None
-        dC = gradient_of_rows(dc, read[1], C.shape) if C_ else None
+        dL = dC = None
+        if dX is not None:
+            dX = (dX if keep is None else dX * keep).to(L.dtype)
+            dx, dc = dX[:, : L.shape[1]], dX[:, L.shape[1] :]
+            dL = gradient_of_rows(dx.contiguous(), read[0], L.shape, sparse) if L_ else None
+            dC = gradient_of_rows(dc, read[1], C.shape) if C_ else None
         return dL, dC, dW, db, dU, None, None
 
     @staticmethod
