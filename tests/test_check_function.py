@@ -13,7 +13,7 @@ import cs224d_l3
 from cs224d_l3 import UNITS, Layer, WindowScorer
 from cs224d_l3.gradient_check import GradientCheckError, check_function, check_module, strategies
 from cs224d_l3.gradient_check.__main__ import main
-from cs224d_l3.gradient_check.contract import CHECKS
+from cs224d_l3.gradient_check.properties import PROPERTIES as CHECKS
 
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 

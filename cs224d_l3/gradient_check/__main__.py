@@ -30,9 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--domain", action="append", default=[], metavar="NAME=LOW:HIGH", help="bounds of an argument")
     options = parser.parse_args(argv)
     try:
-        from .function import check_function
+        from .function_check import check_function
     except ImportError:
-        print("error: the contract check draws its inputs with hypothesis: pip install hypothesis", file=sys.stderr)
+        print("error: check_function draws its inputs with hypothesis: pip install hypothesis", file=sys.stderr)
         return 2
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # what the function prints is not the report

@@ -1,4 +1,4 @@
-"""A function at one point: its outputs, its gradients by the backward pass, and the differences to judge them by."""
+"""A function at one point: its outputs there, and its gradients by the backward pass."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,50 +6,44 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .judge import Judge
-from .numerical import Surroundings
-from .report import Report
-
 
 class Point:
     """A function at its inputs.
 
     Attributes:
-        leaves: copies of the inputs that require a gradient.
-        outputs: what f gives there, tensors with a gradient alone.
+        names: of the inputs that require a gradient.
+        leaves: copies of these inputs.
+        outputs: the outputs that require a gradient.
     """
 
     def __init__(
         self, f: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str], constant: bool = False
     ) -> None:
         self.f, self.inputs = f, list(inputs)
-        self.checked = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
-        self.names = [names[i] for i in self.checked]
-        if not self.checked:
+        self.differentiated = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+        self.names = [names[i] for i in self.differentiated]
+        if not self.differentiated:
             raise ValueError("inputs must hold a tensor that requires a gradient, got none")
         for x in self.inputs:
             if isinstance(x, Tensor) and x.is_complex():
                 raise TypeError("complex inputs are not supported: check the real and the imaginary part as two inputs")
             if isinstance(x, Tensor) and x.layout != torch.strided:
                 raise TypeError(f"inputs must be dense, got a tensor of layout {x.layout}")
-        self.leaves = [same_layout(inputs[i]).requires_grad_() for i in self.checked]
+        self.leaves = [same_layout(inputs[i]).requires_grad_() for i in self.differentiated]
         self.outputs = self.call(self.leaves)
         if not constant and not any(out.requires_grad for out in self.outputs):
             raise ValueError("f must return a tensor with a gradient, got one that does not depend on the inputs")
         self.kept = [i for i, out in enumerate(self.outputs) if constant or out.requires_grad]
         self.outputs = [self.outputs[i] for i in self.kept]
         again = [out.detach() for i, out in enumerate(self.call(self.leaves)) if i in self.kept]
-        if not all(
-            torch.equal(a.nan_to_num(), b.detach().nan_to_num()) for a, b in zip(again, self.outputs, strict=True)
-        ):
-            raise ValueError(
-                "f must give the same value for the same inputs, and it gave two: is it random or stateful?"
-            )
+        pairs = zip(again, self.outputs, strict=True)
+        if not all(torch.equal(a.nan_to_num(), b.detach().nan_to_num()) for a, b in pairs):
+            raise ValueError("f must give the same value for the same inputs, and is non-deterministic or stateful")
 
     def call(self, leaves: Sequence[Tensor], double: bool = False) -> list[Tensor]:
         """f's outputs that are floating-point tensors; with ``double`` all floating-point inputs are float64."""
         arguments = list(self.inputs)
-        for i, leaf in zip(self.checked, leaves, strict=True):
+        for i, leaf in zip(self.differentiated, leaves, strict=True):
             arguments[i] = leaf
         if double:
             arguments = [x.double() if isinstance(x, Tensor) and x.is_floating_point() else x for x in arguments]
@@ -66,12 +60,12 @@ class Point:
             raise TypeError(f"f must return a floating-point tensor, got {out!r:.60}")
         return outputs
 
-    def gradients(self, v: Sequence[Tensor]) -> list[Tensor]:
+    def gradients(self, grad_outputs: Sequence[Tensor]) -> list[Tensor]:
         """By f's backward pass."""
-        with_gradient = [(y, w) for y, w in zip(self.outputs, v, strict=True) if y.requires_grad]
-        if not with_gradient:
+        pairs = [(y, v) for y, v in zip(self.outputs, grad_outputs, strict=True) if y.requires_grad]
+        if not pairs:
             return [torch.zeros_like(leaf) for leaf in self.leaves]
-        outputs, v = zip(*with_gradient, strict=True)
+        outputs, v = zip(*pairs, strict=True)
         return list(torch.autograd.grad(outputs, self.leaves, v, retain_graph=True, materialize_grads=True))
 
     def flat(self, *leaves: Tensor) -> Tensor:
@@ -79,42 +73,9 @@ class Point:
         outputs = self.call(leaves, double=True)
         return torch.cat([outputs[i].reshape(-1) for i in self.kept])
 
-    def check(self, max_elements: int, h: float) -> Report:
-        """Every gradient, for two cotangents."""
-        dense = [signed(y, k) for k, y in enumerate(self.outputs)]
-        single = [torch.zeros_like(y, memory_format=torch.contiguous_format) for y in self.outputs]
-        largest = max(range(len(single)), key=lambda k: single[k].numel())
-        if single[largest].numel():
-            single[largest].view(-1)[-1] = -0.75
-        analytical = [(v, self.gradients(v)) for v in (dense, single)]
-        report = Report()
-        with torch.no_grad():
-            around = Surroundings(self.flat, [leaf.detach().double() for leaf in self.leaves])
-        v_rows = [torch.cat([y.detach().reshape(-1).double() for y in v]) for v, _ in analytical]
-        g_rows = [torch.cat([g.detach().to_dense().reshape(-1).double() for g in gs]) for _, gs in analytical]
-        judge = Judge([leaf.dtype for leaf in self.leaves], around, v_rows, g_rows, h)
-        by_element = around.size <= max_elements
-        compared = judge.compare(torch.eye(around.size, dtype=torch.float64)) if by_element else None
-        start = 0
-        for name, leaf in zip(self.names, self.leaves, strict=True):
-            part = range(start, start + leaf.numel())
-            start += leaf.numel()
-            if leaf.numel() == 0:
-                continue
-            if compared:
-                judge.elements(report, name, leaf, [t[:, part.start : part.stop] for t in compared])
-            else:
-                judge.directions(report, name, leaf, part)
-        if report.findings:
-            report.verdict = "fail"
-            report.findings.sort(key=lambda x: -abs(x.analytical - x.numerical) / x.bound if x.bound else 0)
-        elif report.unjudged:
-            report.verdict = "inconclusive"
-        return report
-
 
 def second_order(point: Point) -> Point:
-    """The gradients of f as a function of the inputs and of v, to be checked in their turn.
+    """The gradients of f as a function of its inputs and of grad_output, the gradient that comes in from above.
 
     They may be constant, as those of a piecewise linear f are.
     """
@@ -128,13 +89,14 @@ def second_order(point: Point) -> Point:
             create = any(x.requires_grad for x in arguments)
             return tuple(torch.autograd.grad(outputs, live, v, create_graph=create, materialize_grads=True))
 
-    v = [signed(y, k).requires_grad_() for k, y in enumerate(point.outputs)]
-    names = [f"{name} (second order)" for name in point.names] + ["the incoming gradient"] * len(v)
+    v = [random_signed_like(y, k).requires_grad_() for k, y in enumerate(point.outputs)]
+    names = [f"{name} (second order)" for name in point.names] + ["grad_output (second order)"] * len(v)
     return Point(gradient, [*point.leaves, *v], names, constant=True)
 
 
-def signed(y: Tensor, seed: int = 0) -> Tensor:
-    """A cotangent for y: numbers of both signs between 1/2 and 3/2, no two alike, the same for the same shape."""
+def random_signed_like(y: Tensor, seed: int = 0) -> Tensor:
+    """A grad_output or a tangent for y: numbers of both signs between 1/2 and 3/2, no two alike, the same for the
+    same shape."""
     generator = torch.Generator().manual_seed(1000 * seed + y.numel())
     v = torch.rand(y.shape, generator=generator, dtype=torch.float64) + 0.5
     sign = torch.randint(0, 2, y.shape, generator=generator) * 2 - 1

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .._checks import check_number, check_size
+from .comparison import compare_gradients
 from .point import Point, second_order
 from .report import GradientCheckError, Report
 
@@ -22,17 +23,17 @@ def check_gradients(
     raise_exception: bool = True,
     h: float = 2.0**-10,
 ) -> Report:
-    """Compares autograd's gradients of f at one point with centred differences.
+    """Compares autograd's gradients of f at one point with finite differences.
 
-    f may return tensors of any shape. What is checked are the gradients of sum(v o f(...)) for two v, one of both
-    signs and one with a single entry. Differences are taken in float64 and come with a bound of their error
-    (:func:`~cs224d_l3.gradient_check.numerical.derivative`); that bound is the tolerance, so a derivative that is
-    off by a millionth is found where f is smooth. Gradients of float32, bfloat16 and float16 inputs are judged at
-    their own precision against differences of f at the same point in float64.
+    f may return tensors of any shape: checked are the gradients of sum(v o f(...)) for two v (``grad_outputs``), one
+    of both signs and one with a single entry. Centred differences are taken in float64 and come with a bound of their
+    error (:func:`~cs224d_l3.gradient_check.finite_differences.derivative`); that bound is the tolerance, so a
+    derivative that is off by a millionth is found where f is smooth. Gradients of float32, bfloat16 and float16
+    inputs are judged at their own precision against differences of f at the same point in float64.
 
     Up to ``max_elements`` input elements are checked one by one. Beyond that the gradient is checked along random
     directions of ones and minus ones, where one wrong element shows as well as all, and a direction that is wrong
-    is halved until the element is found.
+    is bisected until the element is found.
 
     Args:
         f: a function, or a Module.
@@ -49,7 +50,8 @@ def check_gradients(
     Raises:
         GradientCheckError: an element outside its bound, named, with both values, the bound, and what to look at.
         TypeError: complex inputs, or f returns no floating-point tensor.
-        ValueError: no input requires a gradient, f's values do not depend on one, or f is random.
+        ValueError: no input requires a gradient, f's values do not depend on one, or f is non-deterministic or
+            stateful.
     """
     check_number("h", h, above=0)
     check_size("max_elements", max_elements, at_least=0)
@@ -58,9 +60,9 @@ def check_gradients(
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     names = list(names) if names else argument_names(f, len(inputs))
     point = Point(f, inputs, names)
-    report = point.check(max_elements, h)
+    report = compare_gradients(point, max_elements, h)
     if order == 2 and report:
-        report = _merge(report, second_order(point).check(max_elements, h))
+        report = _merge(report, compare_gradients(second_order(point), max_elements, h))
     if raise_exception and not report:
         raise GradientCheckError(f"the gradient is wrong at {report.findings[0]}", report)
     return report

@@ -1,0 +1,69 @@
+"""Incoming gradients, which torch calls grad_output: linear in them, in any layout, several at once."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..call import Call
+from ..report import PASSED, Outcome, not_applicable, not_supported
+from .inputs import LAYOUTS, vmap_reason
+
+
+def incoming_gradients(call: Call) -> Outcome:
+    """The gradient is linear in grad_output, negative and zero ones too, however that is laid out."""
+    arguments = call.arguments()
+    outputs = call.outputs(arguments)
+
+    def gradients_for(v: Sequence[Tensor]) -> list[Tensor]:
+        return call.gradients(arguments, outputs, v, retain_graph=True)
+
+    v, w = call.grad_outputs(outputs), call.grad_outputs(outputs, seed=5)
+    g_v, g_w = gradients_for(v), gradients_for(w)
+    if not all(g.isfinite().all() for g in g_v):
+        return not_applicable("a gradient that is not finite")
+    found = [2 * a - 3 * b for a, b in zip(g_v, g_w, strict=True)]
+    expected = gradients_for([2 * a - 3 * b for a, b in zip(v, w, strict=True)])
+    call.assert_same(found, expected, "not linear in grad_output, the incoming gradient", precision=1e-7)
+    call.assert_same(gradients_for([-a for a in v]), [-g for g in g_v], "not odd in grad_output")
+    zero = gradients_for([torch.zeros_like(y) for y in outputs])
+    if call.ordinary:
+        zeros = [torch.zeros_like(g) for g in g_v]
+        call.assert_same(zero, zeros, "a grad_output of zero gives a gradient that is not zero")
+    one = [torch.ones((), dtype=y.dtype).expand(y.shape) for y in outputs]
+    found, expected = gradients_for(one), gradients_for([a.contiguous() for a in one])
+    call.assert_same(found, expected, "an expanded grad_output, that of sum(), is read wrongly")
+    for name, lay_out in LAYOUTS.items():
+        call.assert_same(gradients_for([lay_out(a) for a in v]), g_v, f"a {name} grad_output is read wrongly")
+    if len(outputs) > 1:
+        leaves = [arguments[i] for i in call.differentiable]
+        for k, y in enumerate(outputs):
+            if y.requires_grad:
+                alone = torch.autograd.grad(y, leaves, v[k], retain_graph=True, materialize_grads=True)
+                with_zeros = gradients_for([a if i == k else torch.zeros_like(a) for i, a in enumerate(v)])
+                call.assert_same(alone, with_zeros, f"output {k} alone, and with zeros for the others, disagree")
+    return PASSED
+
+
+def batched_incoming_gradients(call: Call) -> Outcome:
+    """Several grad_outputs in one vmapped backward pass give what they give one by one."""
+    if not call.ordinary:
+        return not_applicable("extreme or tied values")
+    leaves = [call.values[i] for i in call.differentiable]
+
+    def outputs(*leaves: Tensor) -> tuple[Tensor, ...]:
+        arguments = list(call.values)
+        for i, leaf in zip(call.differentiable, leaves, strict=True):
+            arguments[i] = leaf
+        return tuple(call.outputs(arguments))
+
+    several = [tuple(call.grad_outputs(call.plain[0], seed)) for seed in (0, 3)]
+    try:
+        _, vjp, *_ = torch.func.vjp(outputs, *leaves)
+        found = torch.func.vmap(vjp)(tuple(torch.stack(v) for v in zip(*several, strict=True)))
+    except Exception as error:
+        return not_supported(vmap_reason(error))
+    each = [call.run(grad_outputs=v)[1] for v in several]
+    expected = [torch.stack(g) for g in zip(*each, strict=True)]
+    call.assert_same(found, expected, "batched and single grad_outputs disagree")
+    return PASSED
