@@ -46,7 +46,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What needs hypothesis is imported when it is first asked for."""
+    """Names that need hypothesis are imported when they are first asked for."""
     if name in ("check_function", "check_module"):
         from . import function_check
 

@@ -25,7 +25,7 @@ class Finding:
         analytical: by the backward pass.
         numerical: by finite differences.
         bound: of the difference of the two.
-        hint: what to look at.
+        hint: the likely mistake.
     """
 
     argument: str
@@ -99,7 +99,7 @@ class FunctionReport:
     Attributes:
         name: of the function.
         runs: how often each check passed.
-        unsupported: what the function does not offer, and what it says of it.
+        unsupported: checks that the function does not support, with the reason it gives.
         skipped: checks left out on demand.
     """
 

@@ -15,20 +15,23 @@ from . import derivatives, incoming, inputs, side_effects, values
 Property = Callable[[Call], Outcome]
 
 PROPERTIES: dict[str, Property] = {
-    "gradients": derivatives.gradients,
-    "returned_gradients": values.returned_gradients,
-    "incoming_gradients": incoming.incoming_gradients,
-    "input_layouts": inputs.input_layouts,
-    "subsets": inputs.subsets,
-    "repeated_arguments": inputs.repeated_arguments,
-    "no_mutation": side_effects.no_mutation,
-    "saving": side_effects.saving,
-    "repetition": side_effects.repetition,
-    "finiteness": values.finiteness,
-    "precisions": values.precisions,
-    "second_order": derivatives.second_order,
-    "forward_mode": derivatives.forward_mode,
-    "batching": inputs.batching,
-    "batched_incoming_gradients": incoming.batched_incoming_gradients,
-    "reference": values.reference,
+    p.__name__: p
+    for p in (
+        derivatives.gradients,
+        values.returned_gradients,
+        incoming.incoming_gradients,
+        inputs.input_layouts,
+        inputs.subsets,
+        inputs.repeated_arguments,
+        side_effects.no_mutation,
+        side_effects.saving,
+        side_effects.repetition,
+        values.finiteness,
+        values.precisions,
+        derivatives.second_order,
+        derivatives.forward_mode,
+        inputs.batching,
+        incoming.batched_incoming_gradients,
+        values.reference,
+    )
 }
