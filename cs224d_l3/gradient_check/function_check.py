@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .._checks import check_size
 from . import strategies
 from .call import Call
-from .declaration import parse
+from .declaration import Argument, parse
 from .inputs import Inputs, standard_inputs
 from .properties import PROPERTIES
 from .report import FunctionReport, GradientCheckError, call_as_code
@@ -90,9 +90,23 @@ def check_function(
     names = [p for p in PROPERTIES if p != "reference" or reference]
     report = FunctionReport(name, dict.fromkeys(names, 0), {}, skip)
     constants = constants or {}
-    fn = functools.partial(fn, **constants)
     reference = functools.partial(reference, **constants) if reference else None
-    check_call = _CallCheck(fn, reference, constants, require, report)
+    check_call = _CallCheck(functools.partial(fn, **constants), reference, constants, require, report)
+    with warnings.catch_warnings():
+        # torch's forward mode, about itself
+        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
+        try:
+            _check_calls(check_call, arguments, examples)
+        except Flaky as error:
+            raise GradientCheckError(
+                f"{name} fails once and passes the next time, so it is non-deterministic or stateful"
+                " (is it random, or does it remember earlier calls?)"
+            ) from error
+    return report
+
+
+def _check_calls(check_call: Callable[[Inputs], None], arguments: Sequence[Argument], examples: int) -> None:
+    """The standard calls, then those that hypothesis draws; where one fails, the smallest that hypothesis finds."""
 
     @settings(
         max_examples=examples,
@@ -107,23 +121,13 @@ def check_function(
     def check_drawn_calls(inputs: Inputs) -> None:
         check_call(inputs)
 
-    with warnings.catch_warnings():
-        # torch's forward mode, about itself
-        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
+    for inputs in standard_inputs(arguments):
         try:
-            for inputs in standard_inputs(arguments):
-                try:
-                    check_call(inputs)
-                except GradientCheckError as error:
-                    check_drawn_calls()  # hypothesis may know a smaller call
-                    raise error from error.__cause__
+            check_call(inputs)
+        except GradientCheckError as error:
             check_drawn_calls()
-        except Flaky as error:
-            raise GradientCheckError(
-                f"{name} fails once and passes the next time, so it is non-deterministic or stateful"
-                " (is it random, or does it remember earlier calls?)"
-            ) from error
-    return report
+            raise error from error.__cause__
+    check_drawn_calls()
 
 
 @dataclass
