@@ -23,8 +23,7 @@ section  module                  what it states
 -        ``recurrent``           a_t = f(W x_t + H a_(t-1) + b)
 -        ``through_time``        its gradients by elements, and by matrices
 -        ``language_model``      p(next word | the words before)
--        ``corpora``             real text from files: columns, plain text, word vectors
--        ``python_corpus``       a tagged corpus that ships with Python
+-        ``text``                real text; trained networks in use
 ======== ======================= =============================================================
 """
 

@@ -10,10 +10,11 @@ python scripts/benchmark.py adagrad --device cuda --json gpu.json
 """
 
 import tyro
-from _benchmark_adagrad import adagrad
-from _benchmark_functions import functions
-from _benchmark_language_models import language_models
-from _benchmark_training import train
+
+from benchmarks.adagrad import adagrad
+from benchmarks.functions import functions
+from benchmarks.language_models import language_models
+from benchmarks.window import train
 
 
 def main() -> None:

@@ -15,11 +15,12 @@ from typing import Annotated, Literal
 
 import torch
 import tyro
-from _conformance import DTYPES, EAGER, TRACED, Error, measure, measure_saved, measure_traced
-from _operations import LAYOUTS, OPERATIONS
-from _roads import ROADS, ROADS_THROUGH_TIME, errors, networks, recurrent_layers
-from _tables import table
 from tqdm import tqdm
+
+from benchmarks.tables import table
+from evidence.conformance import DTYPES, EAGER, TRACED, Error, measure, measure_saved, measure_traced
+from evidence.five_roads import ROADS, ROADS_THROUGH_TIME, errors, networks, recurrent_layers
+from evidence.operations import LAYOUTS, OPERATIONS
 
 # the columns of the first table: what each of them sums up
 MODES: dict[str, tuple[str, ...]] = {

@@ -14,19 +14,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import _experiments as experiments
 import matplotlib as mpl
 import torch
 import tyro
-from _checkpoints import writing
-from _command import run
-from _drawings import BLUE, PALE, RED
-from _tables import table
-from figures import STYLE, figure
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from benchmarks.tables import table
 from cs224d_l3._checks import check_size
+from evidence import experiments
+from plotting.style import BLUE, PALE, RED, STYLE, figure, save
+from training.command import run
 
 Columns = dict[str, list[float]]  # by condition, one number a seed
 
@@ -191,10 +189,7 @@ def check(
         lines.append([claim.section, claim.text, f"{claim.unit}: {shown}".removeprefix(": "), verdict])
         with mpl.rc_context(STYLE):
             made = picture(claim, columns)
-            with writing(out / f"{claim.section}-{i}.svg") as partial, partial.open("wb") as file:
-                made.savefig(file, format="svg", metadata={"Date": None})
-            with writing(out / f"{claim.section}-{i}.png") as partial, partial.open("wb") as file:
-                made.savefig(file, format="png")
+            save(made, out / f"{claim.section}-{i}", ("svg", "png"))
     table("section", ["claim", f"mean of {seeds} seeds", "verdict"], lines)
     print(f"{len(lines)} claims in {time.perf_counter() - start:.0f} s; pictures in {out}")
 

@@ -16,13 +16,13 @@ from unittest import mock
 
 import torch
 import tyro
-from planted_bugs import ENTRIES, Entry
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from tqdm import tqdm
 
 from cs224d_l3.gradient_check import GradientCheckError, check_function, check_gradients
 from cs224d_l3.gradient_check.strategies import parse
+from evidence.planted_bugs import ENTRIES, Entry
 
 GRADCHECK: dict[str, Callable[..., bool]] = {
     "gradcheck": lambda f, x: torch.autograd.gradcheck(f, x),

@@ -16,11 +16,11 @@ import pdoc
 import pdoc.render
 import pdoc.render_helpers
 import tyro
-from _command import run
 from latex2mathml.converter import convert
 
 import cs224d_l3
 from cs224d_l3 import gradient_check
+from training.command import run
 
 FORMULA = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 

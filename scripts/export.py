@@ -17,14 +17,14 @@ from typing import Annotated, Any
 
 import torch
 import tyro
-from _checkpoints import load_checkpoint, prepare_output, write_vectors, writing
-from _command import run
-from _language import Language
-from _tagger import Tagger
 from torch import Tensor, nn
 from torch.export import Dim
 
 from cs224d_l3 import RecurrentLanguageModel
+from cs224d_l3.text.files import load_checkpoint, prepare_output, write_vectors, writing
+from cs224d_l3.text.generator import Generator
+from cs224d_l3.text.tagger import Tagger
+from training.command import run
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def main() -> None:
     model: Any
     meta: dict[str, Any]
     if "language" in content:
-        language = Language.load(settings.checkpoint, cpu)
+        language = Generator.load(settings.checkpoint, cpu)
         model, words, L = language.model, language.vocabulary.words, language.model.L.weight
         meta = {"words": words, "network": language.network, "text": language.text}
         if isinstance(model, RecurrentLanguageModel):

@@ -8,41 +8,19 @@ python scripts/figures.py units rates --out pictures
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import matplotlib as mpl
 import torch
 import tyro
-from _checkpoints import writing
-from _command import run
-from _drawings import BLUE, INK, PALE, RED, SHADE, Network
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from cs224d_l3 import UNITS, AdaGrad, Layer, Tanh, softmax_cross_entropy
-
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "mathtext.fontset": "dejavusans",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "legend.frameon": False,
-    "lines.linewidth": 2.0,
-    "savefig.dpi": 160,
-    "svg.hashsalt": "cs224d_l3",  # the same picture is the same file
-}
-
-
-def figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    made = Figure(figsize=(width, height), layout="constrained")
-    axes = made.subplots(1, columns, squeeze=False)[0]
-    return made, list(axes)
-
+from plotting.networks import Network
+from plotting.style import BLUE, INK, PALE, RED, SHADE, STYLE, figure, save
+from training.command import run
 
 # ----------------------------------------------------------------------------------------- 1 the boundary
 
@@ -312,9 +290,7 @@ def draw(
     for name in names or FIGURES:
         with mpl.rc_context(STYLE):
             made = FIGURES[name]()
-            for kind in formats:
-                with writing(out / f"{name}.{kind}") as partial, partial.open("wb") as file:
-                    made.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)
+            save(made, out / name, formats)
         print(out / f"{name}.{formats[0]}")
 
 

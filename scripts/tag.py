@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from _command import pick_device, run
-from _tagger import Tagger
 
-from cs224d_l3.corpora import convert_iob, read_text, tokenize
+from cs224d_l3.text.corpora import read_text, tokenize
+from cs224d_l3.text.tagger import Tagger
+from training.command import pick_device, run
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,8 @@ def main() -> None:
     tagger = Tagger.load(settings.checkpoint, pick_device(settings.device))
     for some in together(filter(None, sentences(settings))):
         lines = []
-        for words, tagged in zip(some, tagger.tag(some), strict=True):
-            tags = convert_iob([tag for tag, _ in tagged], "IOB2")
-            lines += [f"{word}\t{tag}\t{score:.3f}" for word, tag, (_, score) in zip(words, tags, tagged, strict=True)]
+        for tagged in tagger.tag_all(some):
+            lines += [f"{word}\t{tag}\t{score:.3f}" for word, tag, score in tagged]
             lines.append("")
         print("\n".join(lines), flush=True)
 

@@ -1,10 +1,9 @@
-"""Trains a neural language model, prints its perplexity beside a trigram's, and goes on from a prompt.
+"""Trains a neural language model, and prints its perplexity beside a trigram's.
 
 Without arguments the window model learns from the documentation that ships with Python; nothing is downloaded.
 
 python scripts/train_language_model.py
-python scripts/train_language_model.py --generate "the for statement"
-python scripts/train_language_model.py --nearest list
+python scripts/generate.py "the for statement"
 python scripts/train_language_model.py --model recurrent --train ptb.train.txt --dev ptb.valid.txt
 """
 
@@ -17,14 +16,7 @@ from typing import Any, Literal, cast
 # Before torch: threads that wait let go of the processor. On a busy machine two are then six times as quick.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import _kneser_ney
 import torch
-from _arrays import fingerprint
-from _command import pick_device, run
-from _language import Batch, Language, perplexity
-from _settings import RunSettings, read_settings
-from _text import Text, read
-from _training import Dev, Run, Task, prepared
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -38,6 +30,14 @@ from cs224d_l3 import (
     weight_matrices,
 )
 from cs224d_l3._checks import check_number, check_size
+from cs224d_l3.text import kneser_ney
+from cs224d_l3.text.arrays import fingerprint
+from cs224d_l3.text.generator import Batch, Generator, perplexity
+from cs224d_l3.text.plain import Text, read
+from training.command import run
+from training.run import Run, prepared
+from training.settings import RunSettings, read_settings
+from training.task import Dev, Task
 
 Model = WindowLanguageModel | RecurrentLanguageModel
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -46,7 +46,7 @@ AVERAGED_EVERY = 10  # updates: often enough for a mean over thousands, seldom e
 
 @dataclass(frozen=True)
 class Settings(RunSettings):
-    """Train a neural language model on plain text; with --generate or --nearest, use a trained one."""
+    """Train a neural language model on plain text."""
 
     train: Path | None = None
     """Text to train on, one sentence a line; none: Python's documentation."""
@@ -105,29 +105,16 @@ class Settings(RunSettings):
     out: Path = Path("runs/language_model.pt")
     """The trained model; the run's other files are named after it. An earlier run of the name is moved aside."""
 
-    generate: str | None = None
-    """Continue this prompt with the model in --out, and do not train."""
-    length: int = 40
-    """Words to generate at the most."""
-    temperature: float = 0.8
-    """Below 1 likely words become likelier; 0 takes the most likely."""
-    top_k: int = 50
-    """Draw from so many of the most likely words."""
-    nearest: str | None = None
-    """Print the words whose vectors are nearest to this one's, and do not train."""
-
     def __post_init__(self) -> None:
         super().__post_init__()
-        sizes = "min_count size steps d hidden batch rows length top_k"
-        for name in sizes.split():
+        for name in "min_count size steps d hidden batch rows".split():
             check_size(name, getattr(self, name))
         check_size("max_words", self.max_words, at_least=3)
-        check_number("max_words", self.max_words, at_most=_kneser_ney.MAX_WORDS)
+        check_number("max_words", self.max_words, at_most=kneser_ney.MAX_WORDS)
         for name in ("lr", "lr_vectors", "clip", *(["tau"] if self.tau is not None else [])):
             check_number(name, getattr(self, name), above=0)
         check_number("l2", self.l2, at_least=0)
         check_number("average", self.average, at_least=0)
-        check_number("temperature", self.temperature, at_least=0)
         check_number("dropout", self.dropout, at_least=0, below=1)
         if self.train is None and (self.dev or self.test):
             raise ValueError("train must be given where dev or test is")
@@ -181,8 +168,8 @@ class Modelling(Task):
     def __init__(self, settings: Settings, text: Text, device: torch.device) -> None:
         self.settings, self.text = settings, text
         how = {"lower": settings.lower, "split_marks": text.split_marks}
-        self.language = Language.build(text.vocabulary, settings.network(), how)
-        self.model: Model = self.language.model.to(device)
+        self.generator = Generator.build(text.vocabulary, settings.network(), how)
+        self.model: Model = self.generator.model.to(device)
         self.optimizer = AdaGrad(rates(settings, self.model))
         self.schedule = InverseDecay(self.optimizer, settings.tau) if settings.tau else None
         self.weights = weight_matrices(self.model)
@@ -196,10 +183,10 @@ class Modelling(Task):
 
     def batches(self, generator: torch.Generator) -> Sequence[Batch]:
         own = self.settings
-        return self.language.batches(self.text.train, own.batch, own.rows, own.steps, generator)
+        return self.generator.batches(self.text.train, own.batch, own.rows, own.steps, generator)
 
     def loss(self, words: Tensor, target: Tensor) -> Tensor:  # type: ignore[override]
-        J, self.state = self.language.loss((words, target), self.state)
+        J, self.state = self.generator.loss((words, target), self.state)
         return J
 
     def penalty(self) -> Tensor | None:
@@ -218,9 +205,9 @@ class Modelling(Task):
     def describe(self, J: float) -> str:
         return f"perplexity {perplexity(J):7.2f}"
 
-    def kept(self) -> Language:
+    def kept(self) -> Generator:
         """The language with the weights that are kept: the mean of the last ones."""
-        return replace(self.language, model=cast(Model, self.averaged.module)) if self.averaged else self.language
+        return replace(self.generator, model=cast(Model, self.averaged.module)) if self.averaged else self.generator
 
     def evaluate(self) -> Dev:
         dev = self.kept().perplexity(self.text.dev)
@@ -247,19 +234,19 @@ class Modelling(Task):
                 for group, lr in zip(self.optimizer.param_groups, self.schedule._get_closed_form_lr(), strict=True):
                     group["lr"] = lr
 
-    def report(self, language: Language) -> Iterator[str]:
+    def report(self, generator: Generator) -> Iterator[str]:
         """The kept model's perplexity beside a trigram's, and some words of its own."""
         for name, words in (("dev", self.text.dev), ("test", self.text.test)):
             if len(words):
-                yield f"{name:4} perplexity {language.perplexity(words):7.2f}"
-                V = len(language.vocabulary)
-                trigram = perplexity(-float(_kneser_ney.log_probabilities(self.text.train, words, V).mean()))
+                yield f"{name:4} perplexity {generator.perplexity(words):7.2f}"
+                V = len(generator.vocabulary)
+                trigram = perplexity(-float(kneser_ney.log_probabilities(self.text.train, words, V).mean()))
                 yield f"{'':4} perplexity {trigram:7.2f}  a trigram with interpolated Kneser-Ney smoothing"
-        own = self.settings
-        yield f"\nfor example: {language.generate('', own.length, own.temperature, own.top_k, own.seed)}"
+        yield f"\nfor example: {generator.generate('', seed=self.settings.seed)}"
 
 
-def train(settings: Settings) -> None:
+def main() -> None:
+    settings = read_settings(Settings)
     with prepared(settings) as (together, generator):
         if together.is_first and not settings.quiet:
             print(f"reading {settings.train or 'the documentation that comes with Python'}", flush=True)
@@ -274,24 +261,9 @@ def train(settings: Settings) -> None:
         )
         training.fit()
         if together.is_first:
-            language = Language.load(settings.out, together.device)
+            trained = Generator.load(settings.out, together.device)
             print(f"best epoch {training.best_epoch}, kept in {settings.out}; trained for {training.seconds:.0f} s")
-            print("\n".join(task.report(language)))
-
-
-def main() -> None:
-    settings = read_settings(Settings)
-    if settings.generate is None and settings.nearest is None:
-        train(settings)
-        return
-    torch.set_num_threads(settings.threads)
-    language, lines = Language.load(settings.out, pick_device(settings.device)), []
-    if settings.generate is not None:
-        how = (settings.length, settings.temperature, settings.top_k, settings.seed)
-        lines.append(language.generate(settings.generate, *how))
-    if settings.nearest is not None:
-        lines += [f"{word}\t{cosine:.3f}" for word, cosine in language.nearest(settings.nearest, 10)]
-    print("\n".join(lines))
+            print("\n".join(task.report(trained)))
 
 
 if __name__ == "__main__":

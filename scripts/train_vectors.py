@@ -7,30 +7,33 @@ python scripts/train_vectors.py --train ptb.train.txt --dev ptb.valid.txt
 python scripts/train_window.py --train eng.train --dev eng.testa --vectors runs/vectors.txt
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
-from _arrays import Shuffled, around, fingerprint, places
-from _checkpoints import write_vectors
-from _command import run
-from _language import nearest
-from _settings import RunSettings, read_settings
-from _text import Text, read
-from _training import Dev, Run, Task, prepared
 from torch import Tensor
 
 from cs224d_l3 import UNITS, AdaGrad, WindowScorer, corrupt
 from cs224d_l3._checks import check_number, check_size
-from cs224d_l3.corpora import read_vectors
+from cs224d_l3.text.arrays import around, fingerprint, places
+from cs224d_l3.text.corpora import read_vectors
+from cs224d_l3.text.files import write_vectors
+from cs224d_l3.text.generator import nearest
+from cs224d_l3.text.plain import Text, read
 from cs224d_l3.windows import check_odd
+from training.batches import Epoch
+from training.command import run
+from training.run import Run, prepared
+from training.settings import RunSettings, read_settings
+from training.task import Dev, Task
 
 
 @dataclass(frozen=True)
 class Settings(RunSettings):
     """Train word vectors on plain text."""
+
+    free: ClassVar = RunSettings.free | {"nearest"}
 
     train: Path | None = None
     """Text to train on, one sentence a line; none: Python's documentation."""
@@ -79,19 +82,6 @@ class Settings(RunSettings):
             raise ValueError("train must be given where dev is")
 
 
-class Places(Sequence[tuple[Tensor]]):
-    """Where the windows of an epoch are in the text, some at a time."""
-
-    def __init__(self, real: Tensor, order: Sequence[Tensor]) -> None:
-        self.real, self.order = real, order
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __getitem__(self, i: int) -> tuple[Tensor]:  # type: ignore[override]
-        return (self.real[self.order[i]].long(),)
-
-
 class Ranking(Task):
     """The network, its text, and what it is trained by."""
 
@@ -113,8 +103,8 @@ class Ranking(Task):
         found = fingerprint(self.text.vocabulary.words, self.text.train, self.text.dev)
         return f"{len(self.text.train)} words to train on, {len(self.text.dev)} dev, {found}"
 
-    def batches(self, generator: torch.Generator) -> Sequence[tuple[Tensor]]:
-        return Places(self.train, Shuffled(len(self.train), self.settings.batch, generator))
+    def batches(self, generator: torch.Generator) -> Epoch:
+        return Epoch(self.train, self.settings.batch, generator)
 
     def windows(self, text: Tensor, centres: Tensor) -> Tensor:
         half = self.settings.window // 2

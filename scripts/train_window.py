@@ -5,24 +5,19 @@ With ``--train`` and ``--dev`` it learns the tags of CoNLL files, from ``--vecto
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
-from _arrays import Growing, Shuffled, fingerprint, places
-from _command import run
-from _scores import Score, best_threshold, by_majority, score_tags, win_rate
-from _settings import RunSettings, read_settings
-from _tagger import Tagger, Windows
-from _training import Dev, Run, Task, prepared
 from torch import Tensor
 
 from cs224d_l3 import AdaGrad, WindowScorer, l2_penalty, softmax_cross_entropy, weight_matrices
 from cs224d_l3._checks import check_number, check_size
-from cs224d_l3.corpora import (
+from cs224d_l3.text.arrays import Growing, fingerprint, places
+from cs224d_l3.text.corpora import (
     OUTSIDE,
     Sentence,
     Vocabulary,
@@ -31,8 +26,15 @@ from cs224d_l3.corpora import (
     read_vectors,
     stream_columns,
 )
-from cs224d_l3.python_corpus import python_reference
+from cs224d_l3.text.python_corpus import python_reference
+from cs224d_l3.text.tagger import Tagger, Windows
 from cs224d_l3.windows import check_odd
+from training.batches import Epoch
+from training.command import run
+from training.run import Run, prepared
+from training.scores import Score, best_threshold, by_majority, score_tags, win_rate
+from training.settings import RunSettings, read_settings
+from training.task import Dev, Task
 
 ENTITY = "ENTITY"  # the one tag of the max-margin objective
 
@@ -178,28 +180,6 @@ def build_tagger(settings: Settings, corpus: Corpus) -> tuple[Tagger, Tensor]:
 # ------------------------------------------------------------------------------------------------ task
 
 
-class Epoch(Sequence[tuple[Tensor, ...]]):
-    """The numbers of the windows of an epoch, some at a time: (all of them,), or for the margin (true, corrupt), the
-    corrupt ones drawn anew each epoch."""
-
-    def __init__(
-        self, N: int, size: int, generator: torch.Generator, true: Tensor | None = None, other: Tensor | None = None
-    ) -> None:
-        self.true, self.other = true, other
-        self.order = Shuffled(N if true is None else len(true), size, generator)
-        self.seed = int(torch.randint(2**62, (), generator=generator)) if true is not None else 0
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __getitem__(self, i: int) -> tuple[Tensor, ...]:  # type: ignore[override]
-        chosen = self.order[i]
-        if self.true is None or self.other is None:
-            return (chosen,)
-        drawn = torch.randint(len(self.other), chosen.shape, generator=torch.Generator().manual_seed(self.seed + i))
-        return self.true[chosen].long(), self.other[drawn].long()
-
-
 class Tagging(Task):
     """The network, its windows, and what it is trained by."""
 
@@ -234,7 +214,8 @@ class Tagging(Task):
         return f"{len(self.train)} words to train on, {len(self.dev)} dev, {len(self.test)} test, {found}"
 
     def batches(self, generator: torch.Generator) -> Epoch:
-        return Epoch(len(self.target), self.settings.batch, generator, self.entities, self.others)
+        places = len(self.target) if self.entities is None else self.entities
+        return Epoch(places, self.settings.batch, generator, self.others)
 
     def loss(self, *chosen: Tensor) -> Tensor:
         """J of these windows, or of these pairs, some of whose rare words are read as unknown."""

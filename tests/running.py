@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import pytest
-from _command import run as run_main
+
+from training.command import run as run_main
 
 LIMIT = 300  # seconds that a program may take on a busy machine
 

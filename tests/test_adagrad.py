@@ -12,13 +12,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import normal, seeds
 from torch import Tensor, nn
 from torch.optim import lr_scheduler as S
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cs224d_l3 import AdaGrad, _adagrad_kernels, _torch_adagrad
 from cs224d_l3.adagrad import update
+from strategies import normal, seeds
 
 
 def notes(theta: Tensor, gradients: list[Tensor], lr: float, eps: float = 1e-8, start: float = 0.0) -> Tensor:

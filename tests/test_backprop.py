@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from strategies import normal
 
 import cs224d_l3
 from cs224d_l3 import elementwise_gradients, sigmoid, sigmoid_prime, vectorized_gradients
+from strategies import normal
 
 both_ways = pytest.mark.parametrize("backprop", [elementwise_gradients, vectorized_gradients])
 

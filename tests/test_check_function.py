@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import given
-from planted_bugs import ENTRIES, Entry
-from running import start
 from torch import Tensor, nn
 
 import cs224d_l3
@@ -14,6 +12,8 @@ from cs224d_l3 import UNITS, Layer, WindowScorer
 from cs224d_l3.gradient_check import GradientCheckError, check_function, check_module, strategies
 from cs224d_l3.gradient_check.__main__ import main
 from cs224d_l3.gradient_check.properties import PROPERTIES as CHECKS
+from evidence.planted_bugs import ENTRIES, Entry
+from running import start
 
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 

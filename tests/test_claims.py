@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import claims
 import pytest
+
+import claims
 from running import run
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from _conformance import DTYPES, EAGER, TRACED, measure, measure_saved, measure_traced
-from _operations import LAYOUTS, OPERATIONS
 from torch import Tensor
 
 from cs224d_l3._function import Function
+from evidence.conformance import DTYPES, EAGER, TRACED, measure, measure_saved, measure_traced
+from evidence.operations import LAYOUTS, OPERATIONS
 
 # what torch's own operator refuses on a batch of nothing
 REFUSED = {

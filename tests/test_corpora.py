@@ -12,7 +12,7 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cs224d_l3.corpora import (
+from cs224d_l3.text.corpora import (
     CAPITALISATION,
     Vocabulary,
     capitalisation,

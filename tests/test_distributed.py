@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from running import LIMIT
 from torch import Tensor, nn
 
 from cs224d_l3 import AdaGrad
+from running import LIMIT
 
 WORLD, STEPS = 2, 4
 

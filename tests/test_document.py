@@ -5,8 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import document
 import pytest
+
+import document
 from running import run
 
 PACKAGE = Path(__file__).parents[1] / "cs224d_l3"

@@ -7,7 +7,6 @@ import math
 
 import pytest
 import torch
-from strategies import normal
 from torch import Tensor
 
 from cs224d_l3 import (
@@ -24,6 +23,7 @@ from cs224d_l3 import (
     tanh,
     tanh_prime,
 )
+from strategies import normal
 
 Z = torch.linspace(-3, 3, 13, dtype=torch.float64) + 0.01
 

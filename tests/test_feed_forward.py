@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from _roads import TORCH_UNITS
 from hypothesis import given
-from strategies import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
 
 from cs224d_l3 import UNITS, WindowClassifier, WindowScorer, affine, check_gradients, score, tanh
 from cs224d_l3.feed_forward import WindowInput
+from evidence.five_roads import TORCH_UNITS
+from strategies import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
 
 WINDOWS = torch.tensor([[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])
 

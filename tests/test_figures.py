@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-import figures
 import pytest
 import torch
+
+import figures
 from running import run
 
 

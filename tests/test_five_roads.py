@@ -1,7 +1,12 @@
 """Five roads to one gradient, over random shapes, depths and units, in first and in second order."""
 
 import torch
-from _roads import (
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from cs224d_l3 import relative_error
+from evidence.five_roads import (
     ROADS,
     ROADS_THROUGH_TIME,
     Network,
@@ -17,12 +22,7 @@ from _roads import (
     off_kinks_in_time,
     through_time_by_differences,
 )
-from hypothesis import assume, given
-from hypothesis import strategies as st
 from strategies import normal, seeds, sizes, unit_names
-from torch import Tensor
-
-from cs224d_l3 import relative_error
 
 networks = st.builds(draw, st.lists(sizes, min_size=2, max_size=5), unit_names, seeds)
 recurrent_layers = st.builds(draw_recurrent, sizes, sizes, st.integers(1, 4), unit_names, seeds)

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from strategies import EPS, assert_same_gradients, normal
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import cs224d_l3.fused_softmax
 from cs224d_l3 import affine_softmax_cross_entropy, check_gradients
+from strategies import EPS, assert_same_gradients, normal
 
 
 @pytest.fixture

@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from _conformance import saved_bytes
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import EPS, gradients, normal, seeds, sizes, unit_names
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
@@ -25,6 +23,8 @@ from cs224d_l3 import (
     tanh,
     window_margin_loss,
 )
+from evidence.conformance import saved_bytes
+from strategies import EPS, gradients, normal, seeds, sizes, unit_names
 
 V, D, K, M, B = 9, 3, 5, 4, 6
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import normal, seeds
 from torch import Tensor
 
 from cs224d_l3 import GradientCheckError, check_gradients, numerical_gradient, numerical_jacobian, relative_error
+from strategies import normal, seeds
 
 
 @given(seed=seeds, h=st.floats(1e-6, 1e-4))
@@ -219,7 +219,7 @@ def test_the_jacobian_and_its_bound_hold(seed: int) -> None:
 
 
 def test_a_wrong_batching_rule_does_not_mislead_the_jacobian() -> None:
-    from planted_bugs import VmapFirst
+    from evidence.planted_bugs import VmapFirst
 
     x, y = normal(4, 5, grad=False), normal(4, 5, seed=1, grad=False)
     found = numerical_jacobian(VmapFirst.apply, [x, y])

@@ -5,9 +5,10 @@ from collections import Counter
 
 import pytest
 import torch
-from _kneser_ney import log_probabilities
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cs224d_l3.text.kneser_ney import log_probabilities
 
 V = 5
 texts = st.lists(st.integers(0, V - 1), min_size=2, max_size=40)

@@ -6,10 +6,8 @@ from unittest import mock
 import pytest
 import torch
 import torch.nn.functional as F
-from _conformance import saved_bytes
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import seeds, sizes, unit_names
 from torch import Tensor, nn
 
 from cs224d_l3 import (
@@ -22,6 +20,8 @@ from cs224d_l3 import (
     tanh,
     weight_matrices,
 )
+from evidence.conformance import saved_bytes
+from strategies import seeds, sizes, unit_names
 
 V = 7
 WORDS = torch.tensor([[1, 2, 3, 0], [4, 5, 6, 1], [2, 2, 0, 3]])

@@ -7,15 +7,15 @@ from unittest import mock
 
 import pytest
 import torch
-from _arrays import InOrder
-from _language import Language, Ngrams, Segments, nearest
-from _text import Text, are_marks_apart, join
-from running import Result, run
-from train_language_model import Modelling, Settings, averaging, rates
 
 from cs224d_l3 import corrupt
-from cs224d_l3.corpora import Vocabulary, read_vectors
-from cs224d_l3.python_corpus import TextSplits
+from cs224d_l3.text.arrays import InOrder, Ngrams, Segments
+from cs224d_l3.text.corpora import Vocabulary, read_vectors
+from cs224d_l3.text.generator import Generator, nearest
+from cs224d_l3.text.plain import Text, are_marks_apart, join
+from cs224d_l3.text.python_corpus import TextSplits
+from running import Result, run
+from train_language_model import Modelling, Settings, averaging, rates
 
 # after "the cat" comes "sat", after "the dog" comes "ran"; what comes before tells nothing
 TRAIN = "the cat sat .\na the dog ran .\n" * 40
@@ -65,26 +65,23 @@ def test_training_is_repeatable(trained) -> None:  # type: ignore[no-untyped-def
 def test_a_prompt_is_continued(trained) -> None:  # type: ignore[no-untyped-def]
     folder, _, _ = trained
     for prompt, line in (("the cat", "the cat sat."), ("a the dog", "a the dog ran.")):
-        result = run("train_language_model", "--generate", prompt, "--temperature", 0, cwd=folder)
+        result = run("generate", prompt, "--temperature", 0, cwd=folder)
         assert result.returncode == 0, result.stderr
         assert result.stdout == line + "\n"
-    one = run("train_language_model", "--generate", "the", "--length", 1, "--top-k", 1, cwd=folder).stdout
+    one = run("generate", "the", "--length", 1, "--top-k", 1, cwd=folder).stdout
     assert len(one.split()) == 2
-    drawn = {
-        run("train_language_model", "--generate", "the", "--seed", s, "--temperature", 3, cwd=folder).stdout
-        for s in range(5)
-    }
+    drawn = {run("generate", "the", "--seed", s, "--temperature", 3, cwd=folder).stdout for s in range(5)}
     assert len(drawn) > 1
-    cold = [run("train_language_model", "--generate", "the", "--temperature", t, cwd=folder) for t in (0, 1e-38, 1e-3)]
+    cold = [run("generate", "the", "--temperature", t, cwd=folder) for t in (0, 1e-38, 1e-3)]
     assert len({result.stdout for result in cold}) == 1
-    again = [run("train_language_model", "--generate", "the", "--seed", 1, cwd=folder).stdout for _ in range(2)]
+    again = [run("generate", "the", "--seed", 1, cwd=folder).stdout for _ in range(2)]
     assert again[0] == again[1]
     assert "<unk>" not in "".join(drawn)
 
 
 def test_words_are_drawn_by_their_probability(trained) -> None:  # type: ignore[no-untyped-def]
     folder, _, _ = trained
-    language = Language.load(folder / "runs" / "language_model.pt", torch.device("cpu"))
+    language = Generator.load(folder / "runs" / "language_model.pt", torch.device("cpu"))
     model, vocabulary = language.model, language.vocabulary
     the = vocabulary.index["the"]
     context = torch.tensor([0] * 3 + [the]) if language.network["kind"] == "window" else torch.tensor([0, the])
@@ -99,7 +96,7 @@ def test_words_are_drawn_by_their_probability(trained) -> None:  # type: ignore[
 def test_the_perplexity_is_that_of_the_scores(trained) -> None:  # type: ignore[no-untyped-def]
     """exp of the mean cross-entropy, word by word, whatever the pieces that the text is read in."""
     folder, _, _ = trained
-    language = Language.load(folder / "runs" / "language_model.pt", torch.device("cpu"))
+    language = Generator.load(folder / "runs" / "language_model.pt", torch.device("cpu"))
     text = language.vocabulary.encode_text(line.split() for line in DEV.splitlines())
     before = torch.cat([torch.zeros(3, dtype=torch.int64), text])
     if language.network["kind"] == "window":
@@ -108,15 +105,15 @@ def test_the_perplexity_is_that_of_the_scores(trained) -> None:  # type: ignore[
         z, _ = language.model(before[2:-1])
     right = torch.nn.functional.cross_entropy(z, text).exp().item()
     with (
-        mock.patch("_language.Ngrams", lambda text, size, _: Ngrams(text, size, InOrder(len(text), 7))),
-        mock.patch("_language.Segments", lambda text, rows, _: Segments(text, rows, 7)),
+        mock.patch("cs224d_l3.text.generator.Ngrams", lambda text, size, _: Ngrams(text, size, InOrder(len(text), 7))),
+        mock.patch("cs224d_l3.text.generator.Segments", lambda text, rows, _: Segments(text, rows, 7)),
     ):
         assert language.perplexity(text) == pytest.approx(right, rel=1e-5)
 
 
 def test_nearest_words_have_the_largest_cosines(trained) -> None:  # type: ignore[no-untyped-def]
     folder, _, _ = trained
-    result = run("train_language_model", "--nearest", "cat", cwd=folder)
+    result = run("generate", "--nearest", "cat", cwd=folder)
     assert result.returncode == 0, result.stderr
     words, cosines = zip(*(line.split("\t") for line in result.stdout.splitlines()), strict=True)
     assert set(words) == {"the", "sat", ".", "a", "dog", "ran"}
@@ -146,17 +143,10 @@ def test_nearest_words_have_the_largest_cosines(trained) -> None:  # type: ignor
         (["--train", "train.txt", "--test", "empty.txt"], "empty.txt: expected sentences, one a line, got none for"),
         (["--max-words", "2"], "max_words must be a whole number, at least 3, got 2"),
         (["--out", "."], "out must be a file, and . is a folder"),
-        (["--generate", "the frog and the fox"], "the vocabulary of this model does not have 'frog', 'and', 'fox'"),
-        (["--nearest", "the cat"], "nearest takes one word, got 2: 'the cat'"),
-        (["--generate", "the", "--out", "train.txt"], "expected a checkpoint of this script"),
-        (["--generate", "the", "--out", "tagger.pt"], "tagger.pt: expected a checkpoint with language, model, text"),
         (["--max-words", "3000000"], "max_words must be a finite number at most 2000000, got 3000000"),
         (["--train", "pipe"], "pipe: expected a file, which is read more than once, and it is none"),
         (["--train", "train.txt", "--out", "pipe"], "out must be a file, and pipe is none"),
         (["--train", "train.txt", "--hidden", "1000000000000"], "not enough memory for these settings"),
-        (["--generate", "the", "--nearest", "frog"], "the vocabulary of this model does not have 'frog'"),
-        (["--generate", "the", "--out", "nan.pt"], "and its weights are not all finite"),
-        (["--generate", "the", "--out", "hollow.pt"], "hollow.pt: expected a whole checkpoint of train_language_model"),
     ],
 )
 def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
@@ -165,13 +155,8 @@ def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str]
     (folder / "line.txt").write_text("a b a b a b")
     (folder / "nul.txt").write_bytes(b"a\0b\n" * 20)
     (folder / "binary.txt").write_bytes(bytes(range(255, 0, -1)))
-    torch.save({key: {} for key in ("model", "words", "tags", "network", "threshold")}, folder / "tagger.pt")
-    torch.save({key: {} for key in ("model", "words", "language", "text")}, folder / "hollow.pt")
     if not (folder / "pipe").exists():
         os.mkfifo(folder / "pipe")
-    content = torch.load(folder / "runs" / "language_model.pt", weights_only=True)
-    content["model"]["output.b"][0] = torch.nan
-    torch.save(content, folder / "nan.pt")
     before = sorted(folder.rglob("*"))
     result = run("train_language_model", *arguments, cwd=folder)
     assert result.returncode == 2
@@ -181,10 +166,39 @@ def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str]
     assert sorted(folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["the frog and the fox"], "the vocabulary of this model does not have 'frog', 'and', 'fox'"),
+        (["--nearest", "the cat"], "nearest takes one word, got 2: 'the cat'"),
+        (["the", "--checkpoint", "train.txt"], "expected a checkpoint of this script"),
+        (["the", "--checkpoint", "tagger.pt"], "tagger.pt: expected a checkpoint with language, model, text"),
+        (["--nearest", "frog"], "the vocabulary of this model does not have 'frog'"),
+        (["the", "--checkpoint", "nan.pt"], "and its weights are not all finite"),
+        (["the", "--checkpoint", "hollow.pt"], "hollow.pt: expected a whole checkpoint of train_language_model"),
+        (["the", "--nearest", "the"], "give either a prompt or --nearest"),
+        (["--temperature", "-1"], "temperature must be a finite number at least 0, got -1.0"),
+        (["--length", "0"], "length must be a whole number, at least 1, got 0"),
+        (["--checkpoint", "nowhere.pt"], "nowhere.pt"),
+    ],
+)
+def test_bad_input_for_a_prompt_is_one_sentence(trained, arguments: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
+    folder, _, _ = trained
+    torch.save({key: {} for key in ("model", "words", "tags", "network", "threshold")}, folder / "tagger.pt")
+    torch.save({key: {} for key in ("model", "words", "language", "text")}, folder / "hollow.pt")
+    content = torch.load(folder / "runs" / "language_model.pt", weights_only=True)
+    content["model"]["output.b"][0] = torch.nan
+    torch.save(content, folder / "nan.pt")
+    result = run("generate", *arguments, cwd=folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_without_files_it_reads_pythons_documentation(tmp_path: Path) -> None:
     sentences = [line.split() for line in TRAIN.splitlines()]
     splits = TextSplits(sentences, sentences[:4], sentences[4:8])
-    with mock.patch("_text.python_documentation", return_value=splits) as documentation:
+    with mock.patch("cs224d_l3.text.plain.python_documentation", return_value=splits) as documentation:
         result = run("train_language_model", *SMALL, "--epochs", 1, "--seed", 3, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     documentation.assert_called_once_with(3)
@@ -205,12 +219,12 @@ def test_every_setting_runs(trained, unit: str) -> None:  # type: ignore[no-unty
     assert content["text"] == {"lower": True, "split_marks": True}
 
 
-def language_of(kind: str, dropout: float = 0.0) -> Language:
+def language_of(kind: str, dropout: float = 0.0) -> Generator:
     torch.manual_seed(0)
     vocabulary = Vocabulary("the cat sat . a dog ran".split())
     network = {"kind": kind, "unit": "tanh", "d": 4, "hidden": 5, "dropout": dropout}
     network |= {"clip": 15.0} if kind == "recurrent" else {"size": 3, "direct": False}
-    return Language.build(vocabulary, network, {"lower": False, "split_marks": False})
+    return Generator.build(vocabulary, network, {"lower": False, "split_marks": False})
 
 
 @pytest.mark.parametrize("kind", ["window", "recurrent"])
@@ -316,7 +330,7 @@ def test_an_exported_model_is_the_model(trained) -> None:  # type: ignore[no-unt
     result = run("export", "runs/language_model.pt", "--program", "m.pt2", cwd=folder)
     assert result.returncode == 0, result.stderr
     program = torch.export.load(folder / "m.pt2").module()
-    model = Language.load(folder / "runs" / "language_model.pt", torch.device("cpu")).model
+    model = Generator.load(folder / "runs" / "language_model.pt", torch.device("cpu")).model
     reads = (
         [torch.tensor([[3], [4], [2]]), torch.ones(3, 8)] if kind == "recurrent" else [torch.tensor([[3, 4, 2]] * 5)]
     )

@@ -6,10 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
-from strategies import EPS, assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes
 from torch import Tensor
 
 from cs224d_l3 import Layer, WordVectors, activation, affine, check_gradients, embedding, relu, sigmoid, tanh
+from strategies import EPS, assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes
 
 
 @given(batch=batch_shapes, n=sizes, m=sizes, seed=seeds)

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import assert_same_gradients, batch_shapes, normal, seeds
 from torch import Tensor
 
 from cs224d_l3 import MaxMarginLoss, check_gradients, max_margin_loss
+from strategies import assert_same_gradients, batch_shapes, normal, seeds
 
 reductions = st.sampled_from(["mean", "sum", "none"])
 

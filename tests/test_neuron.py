@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from _roads import TORCH_UNITS
 from hypothesis import given
-from strategies import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
 
 from cs224d_l3 import UNITS, activation, augmented_activation, check_gradients
+from evidence.five_roads import TORCH_UNITS
+from strategies import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
 
 
 @given(batch=batch_shapes, n=sizes, name=unit_names, seed=seeds)

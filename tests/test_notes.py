@@ -3,7 +3,6 @@
 import math
 
 import torch
-from strategies import normal
 from torch import Tensor
 
 from cs224d_l3 import (
@@ -20,6 +19,7 @@ from cs224d_l3 import (
     sliding_windows,
     vectorized_gradients,
 )
+from strategies import normal
 
 
 def f(z: float) -> float:

@@ -4,8 +4,8 @@ import warnings
 
 import pytest
 import torch
-from compare_checkers import samples
 
+from compare_checkers import samples
 from cs224d_l3 import check_gradients
 
 # what is not differentiable as it stands, and fails slow gradcheck as well: randomness, casts to a coarser type that

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cs224d_l3.python_corpus import (
+from cs224d_l3.text.python_corpus import (
     Splits,
     TextSplits,
     _docstrings,

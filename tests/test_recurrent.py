@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes, unit_names
 from torch import Tensor, nn
 
 from cs224d_l3 import UNITS, Elman, elman, relu, tanh
+from strategies import assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes, unit_names
 
 
 def draw(batch: tuple[int, ...], T: int, n: int, m: int, seed: int = 0) -> list[Tensor]:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import assert_same_gradients, normal, seeds
 from torch import nn
 
 from cs224d_l3 import WindowClassifier, WindowScorer, check_gradients, l2_penalty, weight_matrices
+from strategies import assert_same_gradients, normal, seeds
 
 
 @given(lam=st.floats(0, 10), seed=seeds)

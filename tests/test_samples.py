@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from _conformance import DTYPES, Error, spacings
 from torch import Tensor
 from torch.testing._internal.common_methods_invocations import op_db
 
 import cs224d_l3
+from evidence.conformance import DTYPES, Error, spacings
 
 
 def cross_entropy(z: Tensor, target: Tensor, **options: Any) -> Tensor:

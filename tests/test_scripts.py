@@ -6,13 +6,15 @@ from unittest import mock
 
 import pytest
 import torch
-from _arrays import places
-from _scores import best_threshold, by_majority, entities, score_tags, win_rate
-from running import run, start
-from train_window import Corpus, Epoch, Settings, Tagging, build_tagger, read_corpus
 
 from cs224d_l3 import sliding_windows
-from cs224d_l3.corpora import Sentence, capitalisation, read_vectors
+from cs224d_l3.text import Tagger
+from cs224d_l3.text.arrays import places
+from cs224d_l3.text.corpora import Sentence, capitalisation, read_vectors
+from running import run, start
+from train_window import Corpus, Settings, Tagging, build_tagger, read_corpus
+from training.batches import Epoch
+from training.scores import best_threshold, by_majority, entities, score_tags, win_rate
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,6 +86,9 @@ def test_tagging_a_sentence_a_file_and_standard_input(trained) -> None:  # type:
     assert by_file.stdout.startswith(one.stdout)
     assert by_file.stdout.count("\n\n") == 2
     assert run("tag", "--file", "-", cwd=folder, stdin=text).stdout == by_file.stdout
+    tagger = Tagger.load(folder / "runs" / "window.pt")  # the same from Python
+    assert [(word, tag) for word, tag, _ in tagger.tag("Zoe lives in Paris.")] == list(zip(words, tags, strict=True))
+    assert tagger.tag(list(words)) == tagger.tag_all([words])[0]
 
 
 def test_max_margin_prints_how_often_the_true_window_wins(trained) -> None:  # type: ignore[no-untyped-def]
@@ -164,7 +169,7 @@ def test_tag_refuses_what_is_no_checkpoint(trained) -> None:  # type: ignore[no-
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["train_window", "tag", "train_language_model", "train_vectors"])
+@pytest.mark.parametrize("script", ["train_window", "tag", "train_language_model", "train_vectors", "generate"])
 def test_scripts_start_by_themselves_and_show_their_settings(script: str, tmp_path: Path) -> None:
     result = start(ROOT / "scripts" / f"{script}.py", "--help", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
@@ -262,7 +267,7 @@ def test_batches_hold_every_window_once_in_a_new_order() -> None:
     assert epochs[0] != epochs[1] or epochs[1] != epochs[2]
     for _ in range(5):
         true, other = (places(target, holds) for holds in (lambda t: t != 0, lambda t: t == 0))
-        pairs = list(Epoch(6, 1, generator, true, other))
+        pairs = list(Epoch(true, 1, generator, other))
         assert sorted(int(true) for true, _ in pairs) == [1, 4]
         assert {int(corrupt) for _, corrupt in pairs} <= {0, 2, 3, 5}
 
@@ -323,7 +328,7 @@ def test_a_penalty_keeps_weights_small(trained) -> None:  # type: ignore[no-unty
 
 
 def test_a_scorers_threshold_is_kept(trained) -> None:  # type: ignore[no-untyped-def]
-    from _tagger import Tagger
+    from cs224d_l3.text.tagger import Tagger
 
     folder, _ = trained
     tagger, _ = build_tagger(Settings(objective="max-margin"), CORPUS)
@@ -331,13 +336,13 @@ def test_a_scorers_threshold_is_kept(trained) -> None:  # type: ignore[no-untype
     tagger.threshold = -1e9
     tagger.save(folder / "low.pt")
     again = Tagger.load(folder / "low.pt", torch.device("cpu"))
-    assert [tag for tag, _ in again.tag([["Ann", "saw"]])[0]] == ["ENTITY", "ENTITY"]
+    assert [tag for _, tag, _ in again.tag(["Ann", "saw"])] == ["ENTITY", "ENTITY"]
 
 
 @pytest.mark.skipif(torch.__version__ < "2.9", reason="torch 2.4 cannot export a Function")
 @pytest.mark.parametrize("objective", ["softmax", "max-margin"])
 def test_an_exported_tagger_is_the_tagger(trained, objective: str) -> None:  # type: ignore[no-untyped-def]
-    from _tagger import Tagger
+    from cs224d_l3.text.tagger import Tagger
 
     folder, _ = trained
     run(

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import EPS, assert_same_gradients, normal, seeds, sizes
 
 from cs224d_l3 import SoftmaxCrossEntropyLoss, affine_softmax_cross_entropy, check_gradients, softmax_cross_entropy
+from strategies import EPS, assert_same_gradients, normal, seeds, sizes
 
 reductions = st.sampled_from(["mean", "sum", "none"])
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from strategies import normal
 from torch import Tensor
 
 import cs224d_l3
 from cs224d_l3 import GradientCheckError, check_gradients
 from cs224d_l3._function import Function
+from strategies import normal
 
 X, W, B = normal(2, 3), normal(4, 3, seed=1), normal(4, seed=2)
 

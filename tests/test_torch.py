@@ -9,11 +9,11 @@ from types import ModuleType
 
 import pytest
 import torch
-from strategies import normal
 from torch import Tensor
 from torch.func import hessian, jacfwd, vmap
 
 import cs224d_l3
+from strategies import normal
 
 PRIVATE = [
     "_C._are_functorch_transforms_active",

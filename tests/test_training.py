@@ -17,13 +17,15 @@ from unittest import mock
 
 import pytest
 import torch
-from _arrays import Growing, InOrder, Shuffled, around
-from _checkpoints import CannotSaveError, load_checkpoint, save_checkpoint, set_aside, writing
-from _training import Run
 from hypothesis import given
 from hypothesis import strategies as st
-from running import Result, run, start
 from torch import Tensor
+
+from cs224d_l3.text.arrays import Growing, InOrder, Shuffled, around
+from cs224d_l3.text.files import CannotSaveError, load_checkpoint, save_checkpoint, writing
+from running import Result, run, start
+from training.outputs import set_aside
+from training.run import Run
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = "".join(f"{who} O\nlives O\nin O\n{where} LOC\n. O\n\n" for who in "ABCDEFGH" for where in ("Rome", "Oslo"))
@@ -224,7 +226,7 @@ def test_a_signal_within_a_save_is_not_lost(folder: Path) -> None:
         if content["step"] == 5:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with mock.patch("_training.save_checkpoint", save):
+    with mock.patch("training.run.save_checkpoint", save):
         assert train(folder, "softmax", "--save-every", 0).returncode == 128 + signal.SIGTERM
     assert state(folder, "softmax")["step"] == 6
 
@@ -396,7 +398,7 @@ def test_what_fails_leaves_nothing_to_the_garbage_collector(folder: Path, what: 
     gc.disable()
     try:
         before = opened()
-        with mock.patch("_arrays.IN_MEMORY", limit):
+        with mock.patch("cs224d_l3.text.arrays.IN_MEMORY", limit):
             result = fail(folder)
         assert opened() == before
     finally:
@@ -505,7 +507,7 @@ def test_a_run_is_recorded_once_however_often_it_was_stopped(folder: Path) -> No
             raise KilledError
         save_checkpoint(path, content)
 
-    with mock.patch("_training.save_checkpoint", kill_before_saving), pytest.raises(KilledError):
+    with mock.patch("training.run.save_checkpoint", kill_before_saving), pytest.raises(KilledError):
         train(folder, "softmax", "--save-every", 0)
     train(folder, "softmax", "--resume")
     found = [json.loads(line) for line in (folder / "softmax.jsonl").read_text().splitlines()]
@@ -525,7 +527,10 @@ def test_quiet_prints_the_result_alone(folder: Path) -> None:
 def test_an_order_is_a_permutation_in_pieces(N: int, size: int, seed: int) -> None:
     """Small enough for one, or in pieces; the same however it is read."""
     for at_once in (16, 100):
-        with mock.patch("_arrays.SHUFFLED_AT_ONCE", at_once), mock.patch("_arrays.PIECE", 4):
+        with (
+            mock.patch("cs224d_l3.text.arrays.SHUFFLED_AT_ONCE", at_once),
+            mock.patch("cs224d_l3.text.arrays.PIECE", 4),
+        ):
             orders = [Shuffled(N, size, torch.Generator().manual_seed(seed)) for _ in range(2)]
             forward = [orders[0][i].tolist() for i in range(len(orders[0]))]
             backward = [orders[1][i].tolist() for i in reversed(range(len(orders[1])))]
@@ -538,7 +543,7 @@ def test_an_order_is_a_permutation_in_pieces(N: int, size: int, seed: int) -> No
 
 def test_an_order_in_pieces_is_well_mixed() -> None:
     N = 40_000
-    with mock.patch("_arrays.SHUFFLED_AT_ONCE", 4_000), mock.patch("_arrays.PIECE", 16):
+    with mock.patch("cs224d_l3.text.arrays.SHUFFLED_AT_ONCE", 4_000), mock.patch("cs224d_l3.text.arrays.PIECE", 16):
         order = torch.cat(list(Shuffled(N, 50, torch.Generator().manual_seed(0)))).double()
     places = torch.arange(N).double()
     assert abs(torch.corrcoef(torch.stack([order, places]))[0, 1]) < 0.05
@@ -549,7 +554,7 @@ def test_an_order_in_pieces_is_well_mixed() -> None:
 
 @given(st.lists(st.lists(st.integers(-100, 100), max_size=5), max_size=12), st.integers(0, 40))
 def test_numbers_grow_in_memory_and_on_the_disk(pieces: list[list[int]], limit: int) -> None:
-    with mock.patch("_arrays.IN_MEMORY", limit), Growing("h") as growing:
+    with mock.patch("cs224d_l3.text.arrays.IN_MEMORY", limit), Growing("h") as growing:
         for piece in pieces:
             growing.extend(piece)
         found = growing.tensor()
@@ -604,8 +609,8 @@ def test_two_processes_train_as_one(folder: Path, kind: str) -> None:
 
 FAULT = """
 import torch
-from _command import run
-from _processes import processes
+from training.command import run
+from training.processes import processes
 
 
 def main():

@@ -5,10 +5,8 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from _roads import TORCH_UNITS
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import EPS, assert_same_gradients, normal
 from torch import Tensor
 
 from cs224d_l3 import (
@@ -23,6 +21,8 @@ from cs224d_l3 import (
     softsign,
     tanh,
 )
+from evidence.five_roads import TORCH_UNITS
+from strategies import EPS, assert_same_gradients, normal
 
 each_unit = pytest.mark.parametrize("name", UNITS)
 KINKS = [-1.0, -0.0, 0.0, 1.0]

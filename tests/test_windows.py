@@ -4,9 +4,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import seeds
 
 from cs224d_l3 import corrupt, sliding_windows
+from strategies import seeds
 
 SENTENCE = "Museums in Paris are amazing".split()
 

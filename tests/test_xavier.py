@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import normal, seeds
 from torch import Tensor, nn
 
 from cs224d_l3 import Layer, WindowScorer, affine, init_xavier, tanh, xavier_uniform_
+from strategies import normal, seeds
 
 
 @given(shape=st.lists(st.integers(1, 6), min_size=2, max_size=4), gain=st.floats(0.1, 3), seed=seeds)

@@ -16,13 +16,14 @@ from typing import Annotated, Any, Literal
 import torch
 import torch.nn.functional as F
 import tyro
-from _roads import TORCH_UNITS
-from _tables import table
-from _timing import IN_A_ROW, Step, begin, in_a_row, medians, whole_step, write
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from cs224d_l3 import UNITS, AdaGrad, WindowScorer, corrupt
+from evidence.five_roads import TORCH_UNITS
+
+from .tables import table
+from .timing import IN_A_ROW, Step, begin, in_a_row, medians, whole_step, write
 
 D, SIZE, M = 50, 5, 100
 BATCHES, VOCABULARIES, SHARES = (64, 256, 1024, 4096), (10_000, 100_000, 1_000_000), (1.0, 0.3, 0.1, 0.01)

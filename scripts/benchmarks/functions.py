@@ -8,15 +8,16 @@ from typing import Annotated, Literal, NamedTuple
 import torch
 import torch.nn.functional as F
 import tyro
-from _conformance import saved_bytes
-from _operations import Call
-from _roads import TORCH_UNITS
-from _tables import table
-from _timing import Step, begin, medians, peak_bytes, write
 from torch import Tensor
 from tqdm import tqdm
 
 import cs224d_l3 as ours
+from evidence.conformance import saved_bytes
+from evidence.five_roads import TORCH_UNITS
+from evidence.operations import Call
+
+from .tables import table
+from .timing import Step, begin, medians, peak_bytes, write
 
 
 class Case(NamedTuple):

@@ -9,8 +9,10 @@ import traceback
 from collections.abc import Callable
 
 import torch
-from _checkpoints import CannotSaveError
-from _processes import leave
+
+from cs224d_l3.text.files import CannotSaveError
+
+from .processes import leave
 
 BAD_INPUT, NOT_FINITE, CANNOT_SAVE = 2, 3, 4  # exit statuses; 128 and a signal's number where a signal ended it
 

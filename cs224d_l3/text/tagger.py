@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
-from _arrays import Growing, InOrder
-from _checkpoints import load_checkpoint, save_checkpoint
 from torch import Tensor
 
-from cs224d_l3 import UNITS, WindowClassifier, WindowScorer
-from cs224d_l3.corpora import CAPITALISATION, Vocabulary, capitalisation
+from ..feed_forward import WindowClassifier, WindowScorer
+from ..units import UNITS
+from .arrays import Growing, InOrder
+from .corpora import CAPITALISATION, Vocabulary, capitalisation, convert_iob, tokenize
+from .files import load_checkpoint, save_checkpoint
 
 
 class Windows:
@@ -114,19 +116,32 @@ class Tagger:
         probability, tag = scores.softmax(-1).max(-1)
         return tag, probability
 
-    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[tuple[str, float]]]:
-        """(tag, score) of every word of every sentence."""
+    def tag(self, sentence: str | Sequence[str]) -> list[tuple[str, str, float]]:
+        """(word, tag, score) of every word of a sentence, a line of text or its words; entities in IOB2."""
+        return self.tag_all([tokenize(sentence) if isinstance(sentence, str) else sentence])[0]
+
+    def tag_all(self, sentences: Sequence[Sequence[str]]) -> list[list[tuple[str, str, float]]]:
+        """The same of many sentences at once."""
         windows = self.windows(sentences)
-        indices, scores = self.predict(windows)
-        words = zip((self.tags[i] for i in indices.tolist()), scores.tolist(), strict=True)
-        return [list(islice(words, n)) for n in windows.lengths]
+        indices, scores = (iter(t.tolist()) for t in self.predict(windows))
+        tagged = []
+        for words in sentences:
+            tags = convert_iob([self.tags[i] for i in islice(indices, len(words))], "IOB2")
+            tagged.append(list(zip(words, tags, islice(scores, len(words)), strict=True)))
+        return tagged
 
     def save(self, path: Path) -> None:
         content = {"model": self.model.state_dict(), "words": self.vocabulary.words, "tags": self.tags}
         save_checkpoint(path, {**content, "network": self.network, "threshold": self.threshold})
 
     @classmethod
-    def load(cls, path: Path, device: torch.device) -> "Tagger":
+    def load(cls, path: str | PathLike[str], device: torch.device | str = "cpu") -> "Tagger":
+        """The network that ``scripts/train_window.py`` has written.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is not a checkpoint, or not a whole one.
+        """
         content = load_checkpoint(path, {"model", "words", "tags", "network", "threshold"})
         try:
             vocabulary = Vocabulary(content["words"], lower=content["network"]["capitalisation"])

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 
 import torch
 import tyro
-from _tables import table
-from _timing import Step, begin, medians, peak_bytes, write
 from torch import nn
 from tqdm import tqdm
 
 from cs224d_l3 import AdaGrad
+
+from .tables import table
+from .timing import Step, begin, medians, peak_bytes, write
 
 DENSE = ((1, 10_000_000), (200, 10_000), (1_000, 100))
 SPARSE = ((100_000, 50, 1_000), (100_000, 50, 5_000), (1_000_000, 64, 1_000), (1_000_000, 64, 5_000))

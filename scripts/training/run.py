@@ -10,92 +10,20 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from _checkpoints import files_of, load_checkpoint, prepare_output, save_checkpoint, set_aside
-from _command import NotFiniteError, Stopped, discard_output, pick_device
-from _processes import Processes, processes
-from _records import Records
-from _settings import RunSettings, plain
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
+from cs224d_l3.text.files import load_checkpoint, prepare_output, save_checkpoint
 
-class Dev(NamedTuple):
-    """How good the model is on dev: the larger the score the better."""
-
-    score: float
-    text: str
-    numbers: dict[str, float]
-
-
-class Task:
-    """What is trained, and what a run cannot know of it. Trainers say what is their own.
-
-    Attributes:
-        noun: of what there are so many a second.
-        model: the network.
-        optimizer: its optimizer.
-        state: what is carried from a batch to the next.
-    """
-
-    noun = "examples"
-    model: Any
-    optimizer: torch.optim.Optimizer
-    state: Tensor | None = None
-
-    def data(self) -> str:
-        """A few words that other data would have otherwise."""
-        raise NotImplementedError
-
-    def batches(self, generator: torch.Generator) -> Sequence[Sequence[Tensor]]:
-        """An epoch; the same for the same state of the generator."""
-        raise NotImplementedError
-
-    def loss(self, *batch: Tensor) -> Tensor:
-        """The mean J of a batch."""
-        raise NotImplementedError
-
-    def penalty(self) -> Tensor | None:
-        """What is added to it for the gradient."""
-        return None
-
-    def after_update(self) -> None:
-        pass
-
-    def after_epoch(self) -> None:
-        pass
-
-    def describe(self, J: float) -> str:
-        """The mean J of an epoch, in words."""
-        return f"loss {J:.4f}"
-
-    def evaluate(self) -> Dev:
-        raise NotImplementedError
-
-    def save(self, path: Path) -> None:
-        """The model, for use."""
-        raise NotImplementedError
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that training changes, beside model, optimizer and state."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
-
-
-class _Objective(nn.Module):
-    """The loss as a module, for wrappers such as DistributedDataParallel."""
-
-    def __init__(self, task: Task) -> None:
-        super().__init__()
-        self.model, self.loss = task.model, task.loss
-
-    def forward(self, *batch: Tensor) -> Tensor:
-        return self.loss(*batch)
+from .command import NotFiniteError, Stopped, discard_output, pick_device
+from .outputs import files_of, set_aside
+from .processes import Processes, processes
+from .records import Records
+from .settings import RunSettings, plain
+from .task import Dev, Objective, Task
 
 
 class Run:
@@ -109,7 +37,7 @@ class Run:
         self.total, self.examples, self.finished = 0.0, 0, False
         self.order = generator.get_state()  # at the start of the epoch
         self.signal = 0
-        self.objective = together.together(_Objective(task))
+        self.objective = together.together(Objective(task))
         self.records: Records | None = None
         self.saved = time.monotonic()
 

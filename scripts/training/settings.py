@@ -3,21 +3,27 @@
 import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, ClassVar, TypeVar, cast, get_type_hints
 
 import tyro
-from _checkpoints import files_of, load_checkpoint
 
 from cs224d_l3._checks import check_number, check_size
+from cs224d_l3.text.files import load_checkpoint
 
-# settings that may change when a run goes on: they decide how long, where and how loudly, not what is computed
-FREE = {"resume", "accept_changes", "epochs", "patience", "device", "save_every", "skip_nonfinite", "quiet"}
-FREE |= {"generate", "length", "temperature", "top_k", "nearest"}
+from .outputs import files_of
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What every trainer can be told of its run."""
+    """What every trainer can be told of its run.
+
+    Attributes:
+        free: settings that may change when a run goes on: how long, where and how loudly, not what is computed.
+    """
+
+    free: ClassVar[frozenset[str]] = frozenset(
+        "resume accept_changes out epochs patience device save_every skip_nonfinite quiet".split()
+    )
 
     epochs: int = 30
     """At the most."""
@@ -78,7 +84,7 @@ def read_settings(kind: type[S]) -> S:
     settings = tyro.cli(kind, default=before)
     changed = {
         name: (getattr(before, name), getattr(settings, name))
-        for name in known - FREE - {"out"}
+        for name in known - kind.free
         if getattr(before, name) != getattr(settings, name)
     }
     if changed and not settings.accept_changes:

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 import torch
 from torch import Tensor
 
-from ._checks import check_choice, check_size
+from .._checks import check_choice, check_size
 
 OUTSIDE = "O"
 PAD, UNKNOWN = "<pad>", "<unk>"

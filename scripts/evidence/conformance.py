@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from _operations import OPERATIONS, Call, sample
 from torch import Tensor
 from torch.autograd import forward_ad
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vmap
+
+from .operations import OPERATIONS, Call, sample
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _checkpoints import CannotSaveError, writing
 
 import cs224d_l3
+from cs224d_l3.text.files import CannotSaveError, writing
 
 
 class Records:

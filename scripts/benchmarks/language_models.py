@@ -12,12 +12,13 @@ from typing import Annotated, Any, Literal
 import torch
 import torch.nn.functional as F
 import tyro
-from _tables import table
-from _timing import IN_A_ROW, Step, begin, in_a_row, medians, peak_bytes, whole_step, write
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from cs224d_l3 import AdaGrad, RecurrentLanguageModel, WindowLanguageModel
+
+from .tables import table
+from .timing import IN_A_ROW, Step, begin, in_a_row, medians, peak_bytes, whole_step, write
 
 V, D, SIZE, M = 10_000, 100, 5, 200
 WINDOW_BATCHES = (64, 256, 1024, 4096)

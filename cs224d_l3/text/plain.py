@@ -6,11 +6,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from _arrays import Growing
 from torch import Tensor
 
-from cs224d_l3.corpora import UNKNOWN, Vocabulary, read_text, tokenize
-from cs224d_l3.python_corpus import python_documentation
+from .arrays import Growing
+from .corpora import UNKNOWN, Vocabulary, read_text, tokenize
+from .python_corpus import python_documentation
 
 Sentences = Callable[[], Iterator[list[str]]]  # called again, it reads again: a text is never held as words
 

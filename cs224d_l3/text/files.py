@@ -1,15 +1,16 @@
-"""Files that are whole or not there: checkpoints, and what else a run leaves behind."""
+"""Files that are written whole or not at all: checkpoints, word vectors."""
 
 import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import cs224d_l3
+from .. import __version__
 
 
 class CannotSaveError(OSError):
@@ -57,7 +58,7 @@ def writing(path: Path) -> Iterator[Path]:
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     memory = io.BytesIO()  # torch's own writer ends the process where a disk is full
-    torch.save({**content, "version": cs224d_l3.__version__}, memory)
+    torch.save({**content, "version": __version__}, memory)
     with writing(path) as partial:
         partial.write_bytes(memory.getvalue())  # bytes, not a view: where writing fails, the traceback holds them
 
@@ -69,9 +70,9 @@ def write_vectors(path: Path, words: list[str], vectors: torch.Tensor) -> None:
             file.write(f"{word} {' '.join(f'{number:.6g}' for number in vector)}\n")
 
 
-def load_checkpoint(path: Path, keys: set[str]) -> dict[str, Any]:
+def load_checkpoint(path: str | PathLike[str], keys: set[str]) -> dict[str, Any]:
     """Reads what :func:`save_checkpoint` wrote; tensors and plain data alone, no code is run."""
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         try:
             content = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
@@ -81,39 +82,10 @@ def load_checkpoint(path: Path, keys: set[str]) -> dict[str, Any]:
             f"{path}: expected a checkpoint with {', '.join(sorted(keys))}, and it is another kind of file"
         )
     newer = str(content.get("version", "0"))
-    if _numbers(newer) > _numbers(cs224d_l3.__version__):
-        raise ValueError(f"{path}: expected a checkpoint of version {cs224d_l3.__version__} or older, got {newer}")
+    if _numbers(newer) > _numbers(__version__):
+        raise ValueError(f"{path}: expected a checkpoint of version {__version__} or older, got {newer}")
     return content
 
 
 def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".") if part.isdigit()]
-
-
-# ------------------------------------------------------------------------------------- the files of a run
-
-
-def files_of(out: Path) -> dict[str, Path]:
-    """What a run leaves: its result, the state to go on from, its records. Beside runs/window.pt it is
-    runs/window.last.pt, and so on; beside any other name, the whole name with the ending."""
-    endings = {"last": ".last.pt", "records": ".jsonl", "events": ".events"}
-    name = out.name.removesuffix(".pt")
-    return {"out": out, **{kind: out.with_name(name + ending) for kind, ending in endings.items()}}
-
-
-def set_aside(out: Path) -> Path | None:
-    """Moves an earlier run of that name out of the way, runs/window.pt to runs/window.1.pt; returns where it is."""
-    if not any(path.exists() for path in files_of(out).values()):
-        return None
-    ending = next((ending for ending in (".pt", ".txt") if out.name.endswith(ending)), "")
-    stem = out.name.removesuffix(ending)
-    free = next(
-        name
-        for i in range(1, 10**6)
-        for name in [out.with_name(f"{stem}.{i}{ending}")]
-        if not any(path.exists() for path in files_of(name).values())
-    )
-    for kind, path in files_of(out).items():
-        if path.exists():
-            path.rename(files_of(free)[kind])
-    return free

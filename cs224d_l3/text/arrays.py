@@ -114,3 +114,36 @@ def around(text: Tensor, places: Tensor, before: int, after: int) -> Tensor:
     """The words from so many before these places to so many after them; 0 beyond the text."""
     at = places[:, None] + torch.arange(-before, after + 1)
     return text[at.clamp(0, len(text) - 1)].long().masked_fill_((at < 0) | (at >= len(text)), 0)
+
+
+class Ngrams(Sequence[tuple[Tensor, Tensor]]):
+    """Every word behind the ``size`` words before it, some at a time."""
+
+    def __init__(self, text: Tensor, size: int, order: Sequence[Tensor]) -> None:
+        self.text, self.size, self.order = text, size, order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        rows = around(self.text, self.order[i], self.size, 0)
+        return rows[:, :-1], rows[:, -1]
+
+
+class Segments(Sequence[tuple[Tensor, Tensor]]):
+    """The text in rows that are read side by side, some steps at a time; less than a word a row is left over."""
+
+    def __init__(self, text: Tensor, rows: int, steps: int) -> None:
+        self.text, self.steps, self.N = text, steps, len(text) // rows
+        self.target = text[: rows * self.N].view(rows, self.N)
+
+    def __len__(self) -> int:
+        return -(-self.N // self.steps)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        if not 0 <= i < len(self):
+            raise IndexError(f"batch must lie in 0 to {len(self) - 1}, got {i}")
+        target = self.target[:, i * self.steps : (i + 1) * self.steps].long()
+        first = torch.arange(len(self.target)) * self.N + i * self.steps - 1
+        before = torch.where(first < 0, 0, self.text[first.clamp(min=0)].long())
+        return torch.cat([before[:, None], target[:, :-1]], 1), target

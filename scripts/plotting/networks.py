@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch
 
-INK, PALE, BLUE, RED, SHADE = "#222222", "#b8b8b8", "#0072b2", "#d55e00", "#e8f1f8"
+from .style import INK, PALE, SHADE
+
 RADIUS = 0.3
 Place = tuple[int, int]  # layer and neuron, counted from 1 as in the notes
 

@@ -3,24 +3,26 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
-from _arrays import InOrder, Shuffled, around
-from _checkpoints import load_checkpoint, save_checkpoint
-from _text import join
 from torch import Tensor
 
-from cs224d_l3 import UNITS, RecurrentLanguageModel, WindowLanguageModel
-from cs224d_l3.corpora import UNKNOWN, Vocabulary, tokenize
+from ..language_model import RecurrentLanguageModel, WindowLanguageModel
+from ..units import UNITS
+from .arrays import InOrder, Ngrams, Segments, Shuffled
+from .corpora import UNKNOWN, Vocabulary, tokenize
+from .files import load_checkpoint, save_checkpoint
+from .plain import join
 
 Batch = tuple[Tensor, Tensor]  # words that are read, and the words to be predicted
 
 
 @dataclass
-class Language:
-    """A network, its vocabulary, and how its text was made of lines."""
+class Generator:
+    """A language model, its vocabulary, and how its text was made of lines."""
 
     model: WindowLanguageModel | RecurrentLanguageModel
     vocabulary: Vocabulary
@@ -28,7 +30,7 @@ class Language:
     text: dict[str, bool]  # lower, split_marks
 
     @classmethod
-    def build(cls, vocabulary: Vocabulary, network: dict[str, Any], text: dict[str, bool]) -> "Language":
+    def build(cls, vocabulary: Vocabulary, network: dict[str, Any], text: dict[str, bool]) -> "Generator":
         """A new network; ``network`` holds kind, unit, d, hidden, dropout, and size and direct, or clip."""
         sizes = {"d": network["d"], "m": network["hidden"], "f": UNITS[network["unit"]].f}
         options = {"dropout": network["dropout"], "sparse": True}
@@ -109,13 +111,21 @@ class Language:
             yield self.vocabulary.words[word.item()]
             text = word if state is not None else torch.cat([text, word])
 
-    def generate(self, prompt: str, length: int, temperature: float, top_k: int, seed: int) -> str:
-        """The prompt, continued to the end of the sentence, or by ``length`` words."""
+    def generate(self, prompt: str, length: int = 40, temperature: float = 0.8, top_k: int = 50, seed: int = 0) -> str:
+        """The prompt, continued to the end of the sentence, or by ``length`` words.
+
+        Args:
+            prompt: words of the vocabulary; none for a sentence of its own.
+            length: maximum number of words to generate.
+            temperature: below 1 likely words become likelier; 0 takes the most likely.
+            top_k: draw from this many of the most likely words.
+            seed: of the draws.
+        """
         words = self.words_of(prompt)
         following = self.continuations(words, temperature, top_k, seed)
         return join([*words, *(word for _, word in zip(range(length), following, strict=False))])
 
-    def nearest(self, word: str, count: int) -> list[tuple[str, float]]:
+    def nearest(self, word: str, count: int = 10) -> list[tuple[str, float]]:
         """The words whose vectors have the smallest angle to that of a word, with its cosine."""
         words = self.words_of(word)
         if len(words) != 1:
@@ -128,20 +138,26 @@ class Language:
         save_checkpoint(path, {**parts, "language": self.network, "text": self.text})
 
     @classmethod
-    def load(cls, path: Path, device: torch.device) -> "Language":
+    def load(cls, path: str | PathLike[str], device: torch.device | str = "cpu") -> "Generator":
+        """The model that ``scripts/train_language_model.py`` has written.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is not a checkpoint, or not a whole one.
+        """
         parts = load_checkpoint(path, {"model", "words", "language", "text"})
         try:
             vocabulary = Vocabulary(parts["words"], lower=parts["text"]["lower"])
-            language = cls.build(vocabulary, parts["language"], parts["text"])
-            language.model.load_state_dict(parts["model"])
-            language.text = {"lower": bool(parts["text"]["lower"]), "split_marks": bool(parts["text"]["split_marks"])}
-            if not all(theta.isfinite().all() for theta in language.model.parameters()):
+            generator = cls.build(vocabulary, parts["language"], parts["text"])
+            generator.model.load_state_dict(parts["model"])
+            generator.text = {"lower": bool(parts["text"]["lower"]), "split_marks": bool(parts["text"]["split_marks"])}
+            if not all(theta.isfinite().all() for theta in generator.model.parameters()):
                 raise ValueError("its weights are not all finite")
         except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{path}: expected a whole checkpoint of train_language_model.py, and {reason}") from error
-        language.model.to(device)
-        return language
+        generator.model.to(device)
+        return generator
 
 
 def perplexity(J: float) -> float:
@@ -156,39 +172,3 @@ def nearest(vocabulary: Vocabulary, L: Tensor, i: int, count: int) -> list[tuple
     cosine[[vocabulary.pad, vocabulary.unknown, i]] = -math.inf
     found = cosine.topk(min(count, len(vocabulary) - 3))
     return [(vocabulary.words[j], c) for j, c in zip(found.indices.tolist(), found.values.tolist(), strict=True)]
-
-
-# ------------------------------------------------------------------------------------------------ batches
-
-
-class Ngrams(Sequence[Batch]):
-    """Every word behind the ``size`` words before it, some at a time."""
-
-    def __init__(self, text: Tensor, size: int, order: Sequence[Tensor]) -> None:
-        self.text, self.size, self.order = text, size, order
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __getitem__(self, i: int) -> Batch:  # type: ignore[override]
-        rows = around(self.text, self.order[i], self.size, 0)
-        return rows[:, :-1], rows[:, -1]
-
-
-class Segments(Sequence[Batch]):
-    """The text in rows that are read side by side, some steps at a time; less than a word a row is left over."""
-
-    def __init__(self, text: Tensor, rows: int, steps: int) -> None:
-        self.text, self.steps, self.N = text, steps, len(text) // rows
-        self.target = text[: rows * self.N].view(rows, self.N)
-
-    def __len__(self) -> int:
-        return -(-self.N // self.steps)
-
-    def __getitem__(self, i: int) -> Batch:  # type: ignore[override]
-        if not 0 <= i < len(self):
-            raise IndexError(f"batch must lie in 0 to {len(self) - 1}, got {i}")
-        target = self.target[:, i * self.steps : (i + 1) * self.steps].long()
-        first = torch.arange(len(self.target)) * self.N + i * self.steps - 1
-        before = torch.where(first < 0, 0, self.text[first.clamp(min=0)].long())
-        return torch.cat([before[:, None], target[:, :-1]], 1), target

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cs224d_l3.corpora import OUTSIDE, Sentence, is_iob_tag
+from cs224d_l3.text.corpora import OUTSIDE, Sentence, is_iob_tag
 
 
 class Score(NamedTuple):

@@ -1,0 +1,1 @@
+"""Times and memory, ours against plain torch."""
