@@ -16,12 +16,15 @@ from ._torch import is_legacy_batched, is_transformed
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 
-def is_last(*tensors: Tensor | None) -> bool:
+def is_last(*args: Any) -> bool:
     """Whether nobody differentiates, maps or traces what is now computed, so that it may reuse its own memory."""
     if torch.is_grad_enabled() or is_transformed():
         return False
-    for t in tensors:
-        if t is not None and ((type(t) is not Tensor and type(t) is not nn.Parameter) or is_legacy_batched(t)):
+    for t in args:
+        if type(t) is Tensor or type(t) is nn.Parameter:
+            if is_legacy_batched(t):
+                return False
+        elif isinstance(t, Tensor):  # a subclass, with arithmetic of its own
             return False
     return True
 
@@ -45,16 +48,16 @@ def of_backward(in_place: Callable[..., Any]) -> Callable[[Formula], Formula]:
 
 
 def of_function(in_place: Callable[..., Any]) -> Callable[[Formula], Formula]:
-    """Make a decorator of a function, which has the arguments of ``in_place``."""
+    """Make a decorator of a function; ``in_place`` is given its arguments, tensors in their places."""
 
     def decorate(formula: Formula) -> Formula:
         @functools.wraps(formula)
-        def either(first: Tensor, *rest: Any, **settings: Any) -> Any:
-            if is_last(first, *[t for t in rest if isinstance(t, Tensor)]):
-                found = in_place(first, *rest, **settings)
+        def either(*args: Any, **settings: Any) -> Any:
+            if is_last(*args):
+                found = in_place(*args, **settings)
                 if found is not None:
                     return found
-            return formula(first, *rest, **settings)
+            return formula(*args, **settings)
 
         return cast(Formula, either)
 
