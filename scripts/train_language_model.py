@@ -49,61 +49,61 @@ class Settings(RunSettings):
     """Train a neural language model on plain text."""
 
     train: Path | None = None
-    """Text to train on, one sentence a line; none: Python's documentation."""
+    """Training text, one sentence a line; none: Python's documentation."""
     dev: Path | None = None
-    """Text to choose the best epoch by; none: every tenth sentence of --train."""
+    """Text to select the best epoch on; none: every tenth sentence of --train."""
     test: Path | None = None
-    """Text for the final perplexity; none: it is given on dev."""
+    """Text for the final perplexity; none: the perplexity on dev."""
     min_count: int = 2
-    """Words seen less often are read as unknown."""
+    """Minimum count of a word; rarer ones are read as unknown."""
     max_words: int = 20_000
-    """Size of the vocabulary at the most; the most frequent words stay."""
+    """Maximum size of the vocabulary: the most frequent words."""
     lower: bool = False
-    """Read words in lower case."""
+    """Lower-case the words."""
     marks: Literal["auto", "split", "keep"] = "auto"
-    """Set marks apart from words; auto: where the text has not done so itself, as the Penn Treebank has."""
+    """Split punctuation from words; auto: unless the text has done so itself, as the Penn Treebank has."""
 
     model: Literal["window", "recurrent"] = "window"
-    """Reads the last few words; or one word and its own state."""
+    """Network: reads a window of previous words; or one word and its hidden state."""
     unit: Literal["sigmoid", "tanh", "hardtanh", "softsign", "relu", "leaky_relu"] = "tanh"
-    """The hidden units."""
+    """Activation function of the hidden units."""
     size: int = 5
-    """Words that are read (window)."""
+    """Context size in words (window)."""
     direct: bool = False
-    """Connections from the word vectors straight to the scores (window)."""
+    """Direct connections from the word vectors to the scores (window)."""
     steps: int = 10
-    """Steps that backpropagation through time goes back (recurrent)."""
+    """Steps of truncated backpropagation through time (recurrent)."""
     clip: float = 15.0
-    """Limit of an error on its way back in time, in nats (recurrent)."""
+    """Clipping threshold of the error on its way back in time, in nats (recurrent)."""
     d: int = 100
-    """Dimensions of a word vector."""
+    """Dimension of the word vectors."""
     hidden: int = 100
-    """Hidden units."""
+    """Number of hidden units."""
 
     lr: float = 0.6
-    """AdaGrad's rate; a weight matrix learns at this by the root of its fan-in."""
+    """AdaGrad's learning rate; for a weight matrix, divided by the root of its fan-in."""
     lr_vectors: float = 0.07
-    """The rate of the word vectors, which have no fan-in."""
+    """Learning rate of the word vectors, which have no fan-in."""
     tau: float | None = None
-    """Epochs after which the rate falls as 1/t; none: AdaGrad alone lets it fall."""
+    """Epochs after which the learning rate decays as 1/t; none: no decay beside AdaGrad's."""
     l2: float = 0.0
-    """Lambda of the penalty on the weight matrices."""
+    """L2 penalty (lambda) on the weight matrices."""
     average: float = 0.5
-    """Epochs whose mean weights are kept (Polyak and Juditsky, 1992); 0: the last weights."""
+    """Epochs over which the weights are averaged (Polyak and Juditsky, 1992); 0: the last weights."""
     dropout: float = 0.4
-    """Share of the word vectors and of the hidden units set to zero in training."""
+    """Dropout probability of the word vectors and the hidden units."""
     batch: int = 128
-    """Words an update (window)."""
+    """Batch size in words (window)."""
     rows: int = 32
-    """Rows of text that are read side by side, --steps words of each an update (recurrent)."""
+    """Batch size in rows of text, each of --steps words (recurrent)."""
     epochs: int = 5
-    """At the most."""
+    """Maximum number of epochs."""
     patience: int = 2
-    """Epochs without a better perplexity on dev before it stops."""
+    """Epochs without a better perplexity on dev after which training stops."""
     threads: int = 2
-    """Of the processor, for each process."""
+    """CPU threads per process."""
     out: Path = Path("runs/language_model.pt")
-    """The trained model; the run's other files are named after it. An earlier run of the name is moved aside."""
+    """File of the trained model; the run's other files are named after it. An earlier run of that name is renamed."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

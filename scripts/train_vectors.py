@@ -36,39 +36,39 @@ class Settings(RunSettings):
     free: ClassVar = RunSettings.free | {"nearest"}
 
     train: Path | None = None
-    """Text to train on, one sentence a line; none: Python's documentation."""
+    """Training text, one sentence a line; none: Python's documentation."""
     dev: Path | None = None
-    """Text to watch the training by; none: every tenth sentence of --train."""
+    """Text to evaluate on; none: every tenth sentence of --train."""
     min_count: int = 2
-    """Words seen less often are read as unknown."""
+    """Minimum count of a word; rarer ones are read as unknown."""
     max_words: int = 100_000
-    """Size of the vocabulary at the most; the most frequent words stay."""
+    """Maximum size of the vocabulary: the most frequent words."""
     lower: bool = True
-    """Read words in lower case."""
+    """Lower-case the words."""
     marks: Literal["auto", "split", "keep"] = "auto"
-    """Set marks apart from words; auto: where the text has not done so itself, as the Penn Treebank has."""
+    """Split punctuation from words; auto: unless the text has done so itself, as the Penn Treebank has."""
 
     unit: Literal["sigmoid", "tanh", "hardtanh", "softsign", "relu", "leaky_relu"] = "hardtanh"
-    """The hidden units."""
+    """Activation function of the hidden units."""
     window: int = 7
-    """Words in a window, odd."""
+    """Window size in words, odd."""
     d: int = 50
-    """Dimensions of a word vector."""
+    """Dimension of the word vectors."""
     hidden: int = 100
-    """Hidden units."""
+    """Number of hidden units."""
     margin: float = 1.0
-    """By how much a real window must win."""
+    """Margin between the scores of a real and a corrupt window."""
 
     lr: float = 0.05
-    """AdaGrad's rate."""
+    """AdaGrad's learning rate."""
     batch: int = 256
-    """Windows an update."""
+    """Batch size in windows."""
     epochs: int = 10
-    """Times every window is seen at the most, beside another corrupt one each time."""
+    """Maximum number of epochs; every epoch draws new corrupt windows."""
     out: Path = Path("runs/vectors.txt")
-    """The vectors, in GloVe's text form; the run's other files are named after it."""
+    """File of the vectors in GloVe's text format; the run's other files are named after it."""
     nearest: tuple[str, ...] = ()
-    """At the end, print the words nearest to these."""
+    """Words whose nearest neighbours are printed at the end."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

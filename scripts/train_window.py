@@ -44,43 +44,43 @@ class Settings(RunSettings):
     """Train the window network of CS224d, Lecture 3, to tag words."""
 
     train: Path | None = None
-    """Tagged words to train on, one a line; none: the Python reference."""
+    """Training file with one tagged word a line; none: the Python reference."""
     dev: Path | None = None
-    """Tagged words to choose the best epoch by; none: every tenth sentence of --train."""
+    """File to select the best epoch on; none: every tenth sentence of --train."""
     test: Path | None = None
-    """Tagged words for the final score; none: it is given on dev."""
+    """File for the final score; none: the score on dev."""
     vectors: Path | None = None
-    """Word vectors to start from, in GloVe's text form; they set --d."""
+    """Pretrained word vectors in GloVe's text format; they set --d."""
     split: int = 0
-    """Which split by topic of the Python reference."""
+    """Number of the split by topic of the Python reference."""
 
     objective: Literal["softmax", "max-margin"] = "softmax"
-    """Softmax over the tags; or the notes' margin between entity windows and corrupt ones."""
+    """Softmax over the tags; or the notes' max-margin between entity windows and corrupt ones."""
     margin: float = 1.0
-    """By how much an entity's window must win (max-margin)."""
+    """Margin between the scores of an entity's window and a corrupt one (max-margin)."""
     unit: Literal["sigmoid", "tanh", "hardtanh", "softsign", "relu", "leaky_relu"] = "tanh"
-    """The hidden units."""
+    """Activation function of the hidden units."""
     window: int = 5
-    """Words in a window, odd."""
+    """Window size in words, odd."""
     d: int = 50
-    """Dimensions of a word vector."""
+    """Dimension of the word vectors."""
     hidden: int = 100
-    """Hidden units."""
+    """Number of hidden units."""
     capitalisation: bool = True
-    """Read words in lower case, with how they are capitalised as a feature of its own."""
+    """Lower-case the words, with their capitalisation as a separate feature."""
 
     lr: float = 0.05
-    """AdaGrad's rate."""
+    """AdaGrad's learning rate."""
     l2: float = 0.0
-    """Lambda of the penalty on the weight matrices."""
+    """L2 penalty (lambda) on the weight matrices."""
     dropout: float = 0.5
-    """Share of the network's input set to zero in training."""
+    """Dropout probability of the network's input."""
     unknown: float = 0.5
-    """Share of the once-seen words without a given vector that are read as unknown in training."""
+    """Probability of reading a word as unknown in training, if seen once and without a pretrained vector."""
     batch: int = 64
-    """Windows an update."""
+    """Batch size in windows."""
     out: Path = Path("runs/window.pt")
-    """The trained network; the run's other files are named after it. An earlier run of the name is moved aside."""
+    """File of the trained network; the run's other files are named after it. An earlier run of that name is renamed."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

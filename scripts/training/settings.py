@@ -1,4 +1,4 @@
-"""What every trainer can be told of its run; and, going on with a run, what it was told before."""
+"""Settings that all trainers share; and, with --resume, the settings of the run that is resumed."""
 
 import sys
 from dataclasses import asdict, dataclass, fields
@@ -15,7 +15,7 @@ from .outputs import files_of
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What every trainer can be told of its run.
+    """Settings that all trainers share.
 
     Attributes:
         free: settings that may change when a run goes on: how long, where and how loudly, not what is computed.
@@ -26,27 +26,27 @@ class RunSettings:
     )
 
     epochs: int = 30
-    """At the most."""
+    """Maximum number of epochs."""
     patience: int = 5
-    """Epochs without a better score on dev before it stops."""
+    """Epochs without a better score on dev after which training stops."""
     seed: int = 0
-    """Of the weights, the order of the examples, and dropout."""
+    """Random seed: weights, order of examples, dropout."""
     device: str = "auto"
     """cpu, cuda, or auto."""
     threads: int = 1
-    """Of the processor, for each process."""
+    """CPU threads per process."""
     out: Path = Path("runs/model.pt")
-    """The best model; the run's other files are named after it. An earlier run of the name is moved aside."""
+    """File of the best model; the run's other files are named after it. An earlier run of that name is renamed."""
     resume: bool = False
-    """Go on with the run in --out, with its settings; others given beside it must not change what is computed."""
+    """Resume the run in --out with its settings; settings given here must not alter the result."""
     accept_changes: bool = False
-    """With --resume: let them."""
+    """Let --resume change settings that alter the result."""
     save_every: float = 60.0
-    """Seconds after which the state to go on from is saved, beside the end of every epoch."""
+    """Seconds between checkpoints of the state, beside the one at the end of every epoch."""
     skip_nonfinite: bool = False
-    """Leave out updates whose gradient is not finite, and count them, where otherwise the run stops."""
+    """Skip and count updates whose gradient is not finite; otherwise the run stops there."""
     quiet: bool = False
-    """Print the result alone."""
+    """Print the final result only."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "threads"):
