@@ -195,7 +195,7 @@ def test_drawn_tensors_keep_to_their_domain(x: Tensor) -> None:
 def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cs224d_l3:tanh", "z=...", "--reference", "torch:tanh", "--examples", "5"]) == 0
     assert capsys.readouterr().out.startswith("tanh: ok")
-    assert main(["planted_bugs:OnCtx.apply", "z=...", "--skip", "batching, second_order"]) == 1
+    assert main(["evidence.planted_bugs:OnCtx.apply", "z=...", "--skip", "batching, second_order"]) == 1
     assert "OnCtx.apply, check 'saving'" in capsys.readouterr().out
     leaky = ["torch.nn.functional:leaky_relu", "z=n", "--constant", "negative_slope=0.2", "--domain", "z=-2:2"]
     assert main([*leaky, "--examples", "5"]) == 0

@@ -12,6 +12,8 @@ from ..call import Call
 from ..report import Outcome
 from . import derivatives, incoming, inputs, side_effects, values
 
+__all__ = ["PROPERTIES", "Property"]
+
 Property = Callable[[Call], Outcome]
 
 PROPERTIES: dict[str, Property] = {
