@@ -88,11 +88,18 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def matrix(session: nox.Session) -> None:
-    """The test suite on every Python from 3.10 to 3.14 that this machine has; arguments go to pytest."""
+    """The test suite on every Python from 3.10 to 3.14 that this machine has; arguments go to pytest.
+
+    With --others the one that runs nox is left out.
+    """
+    arguments = [argument for argument in session.posargs if argument != "--others"]
+    pythons = find_pythons()
+    if len(arguments) < len(session.posargs):
+        pythons.pop("{}.{}".format(*sys.version_info[:2]), None)
     results = {}
-    for version, python in find_pythons().items():
+    for version, python in pythons.items():
         try:
-            run_suite(session, version, python, LOCK)
+            run_suite(session, version, python, LOCK, *arguments)
             results[version] = "passed"
         except nox.command.CommandFailed:
             results[version] = "FAILED"
@@ -111,7 +118,7 @@ def minimum(session: nox.Session) -> None:
         if not re.match(r"torch|triton|nvidia-|cuda-", line)
     ]
     lock.write_text("\n".join([*others, f"torch=={LOWEST_TORCH}"]), encoding="utf-8")
-    run_suite(session, f"torch-{LOWEST_TORCH}", sys.executable, str(lock))
+    run_suite(session, f"torch-{LOWEST_TORCH}", sys.executable, str(lock), *session.posargs)
 
 
 def find_pythons() -> dict[str, str]:
@@ -132,7 +139,7 @@ def find_pythons() -> dict[str, str]:
     return found
 
 
-def run_suite(session: nox.Session, name: str, python: str, lock: str) -> None:
+def run_suite(session: nox.Session, name: str, python: str, lock: str, *arguments: str) -> None:
     """The suite in an environment of its own. uv makes it: what environments have in common lies on the disk once."""
     session.install(*LOCKED, "uv")
     home = Path(session.virtualenv.location).parent / f"{session.name}-{name}"
@@ -143,7 +150,7 @@ def run_suite(session: nox.Session, name: str, python: str, lock: str) -> None:
     groups = ["--group", "tests", "--group", "docs"]
     session.run("uv", "pip", "install", "--quiet", *own, *wheels, "-e", ".[scripts,hypothesis]", *groups)
     locked = {"LOCKED": lock} if lock == LOCK else None
-    session.run(str(binaries / "python"), "-m", *PYTEST, *session.posargs, env=locked, external=True)
+    session.run(str(binaries / "python"), "-m", *PYTEST, *arguments, env=locked, external=True)
 
 
 @nox.session
