@@ -48,24 +48,17 @@ def of_backward(in_place: Callable[..., Any]) -> Callable[[Formula], Formula]:
 
 
 def of_function(in_place: Callable[..., Any]) -> Callable[[Formula], Formula]:
-    """Make a decorator of a function; ``in_place`` is given its arguments, tensors in their places."""
+    """Make a decorator of a function; ``in_place`` is given its arguments."""
 
     def decorate(formula: Formula) -> Formula:
         @functools.wraps(formula)
         def either(*args: Any, **settings: Any) -> Any:
-            if is_last(*args):
-                found = in_place(*args, **settings)
-                if found is not None:
-                    return found
-            return formula(*args, **settings)
+            found = in_place(*args, **settings) if is_last(*args) else None
+            return formula(*args, **settings) if found is None else found
 
         return cast(Formula, either)
 
     return decorate
-
-
-def is_half(t: Tensor) -> bool:
-    return t.dtype.itemsize < 4
 
 
 @of_backward
@@ -75,7 +68,7 @@ def sigmoid(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor:
 
 @of_backward
 def tanh(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor | None:
-    if is_half(a):
+    if a.dtype.itemsize < 4:
         return None
     aa = a * a
     return torch.addcmul(grad_a, grad_a, aa, value=-1, out=aa)  # grad_a - grad_a a a
@@ -83,14 +76,14 @@ def tanh(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor | None:
 
 @of_function
 def hardtanh_prime(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor | None:
-    if min_val != -max_val or is_half(z):
+    if min_val != -max_val or z.dtype.itemsize < 4:
         return None
     return z.abs().ge_(max_val).neg_().add_(1)
 
 
 @of_backward
 def hardtanh(ctx: Any, grad_a: Tensor, z: Tensor) -> tuple[Tensor, None, None] | None:
-    if ctx.min_val != -ctx.max_val or is_half(z):
+    if ctx.min_val != -ctx.max_val or z.dtype.itemsize < 4:
         return None
     outside = z.abs().ge_(ctx.max_val)
     return torch.addcmul(grad_a, outside, grad_a, value=-1, out=outside), None, None  # grad_a - outside grad_a
@@ -104,7 +97,7 @@ def softsign(z: Tensor) -> Tensor:
 
 @of_backward
 def softsign_backward(ctx: Any, grad_a: Tensor, z: Tensor) -> Tensor | None:
-    if is_half(z):
+    if z.dtype.itemsize < 4:
         return None
     t = z.abs().add_(1)
     return torch.div(grad_a, t.mul_(t), out=t)  # grad_a / (1 + |z|)^2
