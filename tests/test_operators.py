@@ -16,6 +16,8 @@ NOT_FUNCTIONS = {"normal", "normal.number_mean", "bfloat16", "half", "chalf", "a
 NOT_FUNCTIONS |= {f"nn.functional.max_unpool{n}d" for n in (1, 2, 3)}
 # where torch's gradient really is off: a constant of float32; a backward pass that cancels; nan for a finite value
 WRONG = {"nn.functional.hardsigmoid", "logcumsumexp", "matrix_exp"}
+# y o (v - sum v y) in half precision, where one y rounds to 1: 0 for 3e-4
+CANCELS = {"_softmax_backward_data"}
 
 
 @pytest.mark.slow
@@ -28,7 +30,8 @@ def test_torchs_operators_raise_no_alarm(dtype: torch.dtype) -> None:
         warnings.simplefilter("ignore")
         for name, f, inputs in samples(dtype, 1):
             dense = all(x.layout == torch.strided for x in inputs)
-            if name in NOT_FUNCTIONS | WRONG or not dense or sum(x.numel() for x in inputs) > 1000:
+            left_out = NOT_FUNCTIONS | WRONG | (CANCELS if dtype.itemsize == 2 else set())
+            if name in left_out or not dense or sum(x.numel() for x in inputs) > 1000:
                 continue
             report = check_gradients(f, inputs, raise_exception=False)
             checked += report.checked > 0
