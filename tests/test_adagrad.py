@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cs224d_l3 import AdaGrad, _adagrad_kernels, _torch_adagrad
 from cs224d_l3.adagrad import update
-from strategies import normal, seeds
+from helpers import normal, seeds
 
 
 def notes(theta: Tensor, gradients: list[Tensor], lr: float, eps: float = 1e-8, start: float = 0.0) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 
 import cs224d_l3
 from cs224d_l3 import elementwise_gradients, sigmoid, sigmoid_prime, vectorized_gradients
-from strategies import normal
+from helpers import normal
 
 both_ways = pytest.mark.parametrize("backprop", [elementwise_gradients, vectorized_gradients])
 
@@ -19,7 +19,7 @@ def test_autograd_does_not_appear_in_the_file() -> None:
 
 
 @both_ways
-def test_gradients_have_the_shapes_of_what_they_belong_to(backprop) -> None:  # type: ignore[no-untyped-def]
+def test_gradients_have_the_shapes_of_what_they_belong_to(backprop) -> None:
     sizes = [3, 4, 2, 5]
     W = [normal(m, n) for n, m in zip(sizes, sizes[1:], strict=False)]
     b = [normal(m) for m in sizes[1:]]
@@ -31,7 +31,7 @@ def test_gradients_have_the_shapes_of_what_they_belong_to(backprop) -> None:  # 
 
 
 @both_ways
-def test_one_layer_alone_is_affine(backprop) -> None:  # type: ignore[no-untyped-def]
+def test_one_layer_alone_is_affine(backprop) -> None:
     x, W, b = normal(3, grad=False), normal(2, 3, grad=False), normal(2, grad=False)
     found = backprop(x, [W], [b], sigmoid, sigmoid_prime, delta=torch.tensor([2.0, -1.0], dtype=torch.float64))
     torch.testing.assert_close(found.output, W @ x + b)
@@ -40,7 +40,7 @@ def test_one_layer_alone_is_affine(backprop) -> None:  # type: ignore[no-untyped
 
 
 @both_ways
-def test_wrong_networks_are_refused(backprop) -> None:  # type: ignore[no-untyped-def]
+def test_wrong_networks_are_refused(backprop) -> None:
     x, W, b = normal(3), [normal(2, 3), normal(1, 2)], [normal(2), normal(1)]
     with pytest.raises(ValueError, match="one matrix and one bias a layer, at least one, got 0 and 0"):
         backprop(x, [], [], sigmoid, sigmoid_prime)

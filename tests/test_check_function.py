@@ -100,7 +100,7 @@ def test_the_smallest_call_is_printed_as_code() -> None:
     assert len(code) == 4
     values: dict[str, object] = {"torch": torch, "fn": entry.fn}
     exec("\n".join(line.strip() for line in code[:3]), values)
-    assert values["x"].shape == (2, 2)  # type: ignore[attr-defined]
+    assert values["x"].shape == (2, 2)
     assert isinstance(eval(code[3], values), Tensor)
 
 
@@ -135,7 +135,7 @@ def test_modules_are_checked_by_inputs_and_parameters() -> None:
             self.w = nn.Parameter(torch.tensor([1.0, 2.0]))
 
         def forward(self, x: Tensor) -> Tensor:
-            return BY_NAME["scale, not summed over the batch"].fn(x, self.w)  # type: ignore[no-any-return]
+            return BY_NAME["scale, not summed over the batch"].fn(x, self.w)
 
     with pytest.raises(GradientCheckError, match="Wrong, check"):
         check_module(Wrong(), "x=batch 2")
@@ -160,7 +160,7 @@ def test_random_and_stateful_functions_are_called_so() -> None:
         (lambda x: torch.complex(x, x), "x=n", "complex outputs are not supported"),
     ],
 )
-def test_calls_that_cannot_be_understood(fn, declaration: str, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_calls_that_cannot_be_understood(fn, declaration: str, message: str) -> None:
     with pytest.raises(ValueError, match=message.replace("...", r"\.\.\.")):
         check_function(fn, declaration)
 

@@ -35,7 +35,7 @@ Peter NNP I-NP I-PER
 
 
 @pytest.fixture
-def write(tmp_path: Path):  # type: ignore[no-untyped-def]
+def write(tmp_path: Path):
     def write(content: str | bytes) -> Path:
         path = tmp_path / "file.txt"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -44,7 +44,7 @@ def write(tmp_path: Path):  # type: ignore[no-untyped-def]
     return write
 
 
-def test_the_shared_tasks_four_columns(write) -> None:  # type: ignore[no-untyped-def]
+def test_the_shared_tasks_four_columns(write) -> None:
     assert read_columns(write(FOUR_COLUMNS)) == [(["EU", "rejects"], ["I-ORG", "O"]), (["Peter"], ["I-PER"])]
 
 
@@ -52,7 +52,7 @@ def test_the_shared_tasks_four_columns(write) -> None:  # type: ignore[no-untype
     "content",
     ["a O\nb X\n\nc O", "a\tO\nb\tX\n\n\n\nc O\n\n", "\ufeffa O\r\nb X\r\n\r\nc O\r\n", "  a   O  \nb X\n \t\nc O\n"],
 )
-def test_two_columns_however_they_are_set(write, content: str) -> None:  # type: ignore[no-untyped-def]
+def test_two_columns_however_they_are_set(write, content: str) -> None:
     assert read_columns(write(content)) == [(["a", "b"], ["O", "X"]), (["c"], ["O"])]
 
 
@@ -67,7 +67,7 @@ def test_two_columns_however_they_are_set(write, content: str) -> None:  # type:
         (b"a O\nb\xff O\n", 2, "expected UTF-8 text, got the byte 0xff"),
     ],
 )
-def test_a_wrong_line_is_named(write, content: str | bytes, line: int, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrong_line_is_named(write, content: str | bytes, line: int, message: str) -> None:
     path = write(content)
     with pytest.raises(ValueError) as error:  # noqa: PT011
         read_columns(path)
@@ -75,7 +75,7 @@ def test_a_wrong_line_is_named(write, content: str | bytes, line: int, message: 
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "-DOCSTART- -X- O O\n\n"])
-def test_a_file_without_a_sentence_is_refused(write, content: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_without_a_sentence_is_refused(write, content: str) -> None:
     with pytest.raises(ValueError, match="got no sentence"):
         read_columns(write(content))
 
@@ -130,7 +130,7 @@ def test_tokens() -> None:
     assert tokenize("  \n") == []
 
 
-def test_text_is_a_sentence_a_line(write) -> None:  # type: ignore[no-untyped-def]
+def test_text_is_a_sentence_a_line(write) -> None:
     assert list(read_text(write("a b\n\n <unk> N \n"))) == [["a", "b"], ["<unk>", "N"]]
 
 
@@ -176,7 +176,7 @@ def test_a_vocabulary_is_made_anew_from_its_words() -> None:
     assert first.encode(["C", "c", "<unk>"]).tolist() == [4, 1, 1]
 
 
-def test_word_vectors(write) -> None:  # type: ignore[no-untyped-def]
+def test_word_vectors(write) -> None:
     words, vectors = read_vectors(write("the 0.5 -1\n. . 2 3e-1\n"))
     assert words == ["the", ". ."]
     assert torch.equal(vectors, torch.tensor([[0.5, -1], [2, 0.3]]))
@@ -196,14 +196,14 @@ def test_word_vectors(write) -> None:  # type: ignore[no-untyped-def]
         ("a 1 nan\n", 1, "expected a word and 2 numbers, got 'a 1 nan'"),
     ],
 )
-def test_a_wrong_vector_is_named(write, content: str, line: int, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrong_vector_is_named(write, content: str, line: int, message: str) -> None:
     path = write(content)
     with pytest.raises(ValueError) as error:  # noqa: PT011
         read_vectors(path)
     assert str(error.value) == f"{path}:{line}: {message}"
 
 
-def test_vectors_of_no_wanted_word_are_refused(write) -> None:  # type: ignore[no-untyped-def]
+def test_vectors_of_no_wanted_word_are_refused(write) -> None:
     with pytest.raises(ValueError, match="expected vectors of wanted words, got none"):
         read_vectors(write("a 1 2\n"), wanted={"b"})
     with pytest.raises(ValueError, match="expected vectors of some words, got none"):

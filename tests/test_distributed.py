@@ -74,7 +74,7 @@ def fully_sharded(rank: int) -> list[Tensor]:
     train(model, optimizer, batch()[rank::WORLD])
     sums = [optimizer.state[theta]["sum"] for theta in model.parameters()]
     assert all(type(G) is type(theta.data) for G, theta in zip(sums, model.parameters(), strict=True))  # sharded too
-    return [theta.full_tensor().detach() for theta in model.parameters()]  # type: ignore[attr-defined]
+    return [theta.full_tensor().detach() for theta in model.parameters()]
 
 
 WAYS: dict[str, Callable[[int], list[Tensor]]] = {

@@ -23,12 +23,12 @@ from cs224d_l3 import (
     tanh,
     tanh_prime,
 )
-from strategies import normal
+from helpers import normal
 
 Z = torch.linspace(-3, 3, 13, dtype=torch.float64) + 0.01
 
 
-def slope(f, z: Tensor = Z) -> Tensor:  # type: ignore[no-untyped-def]
+def slope(f, z: Tensor = Z) -> Tensor:
     return numerical_gradient(lambda z: f(z).sum(), z)
 
 
@@ -66,7 +66,7 @@ def test_1_5_bias_index() -> None:
     """Seed and 2019: the bias of layer k, b^(k), has gradient delta^(k). It is b^(k-1) that feeds layer k."""
     x, W, b = network()
     delta = elementwise_gradients(x, W, b, sigmoid, sigmoid_prime).delta
-    numerical = [numerical_gradient(lambda t, k=k: output(x, W, [*b[:k], t, *b[k + 1 :]]), b[k]) for k in range(3)]  # type: ignore[misc]
+    numerical = [numerical_gradient(lambda t, k=k: output(x, W, [*b[:k], t, *b[k + 1 :]]), b[k]) for k in range(3)]
     for k in range(3):  # b[k] is b^(k+1), delta[k] is delta^(k+1)
         assert agree(numerical[k], delta[k + 1])
         assert numerical[k].shape != delta[k].shape  # printed: not even of the same size

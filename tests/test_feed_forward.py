@@ -7,7 +7,7 @@ from hypothesis import given
 from cs224d_l3 import UNITS, WindowClassifier, WindowScorer, affine, check_gradients, score, tanh
 from cs224d_l3.feed_forward import WindowInput
 from evidence.five_roads import TORCH_UNITS
-from strategies import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
+from helpers import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
 
 WINDOWS = torch.tensor([[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])
 
@@ -77,7 +77,7 @@ def test_networks_name_what_is_wrong() -> None:
     with pytest.raises(ValueError, match=r"U must have shape \(1, m\) with m = 3 from W, got \(5, 3\)"):
         score(torch.zeros(4), torch.zeros(3, 4), torch.zeros(3), torch.zeros(5, 3))
     with pytest.raises(TypeError, match="f must be a function"):
-        WindowScorer(5, f=None)  # type: ignore[arg-type]
+        WindowScorer(5, f=None)
     with pytest.raises(ValueError, match=r"features must have the shape of windows, \(2, 5\), got \(1, 5\)"):
         WindowScorer(5, num_features=3)(WINDOWS, WINDOWS[:1] % 3)
     with pytest.raises(ValueError, match="num_tags must be a whole number, at least 2, got 1"):

@@ -22,7 +22,7 @@ from evidence.five_roads import (
     off_kinks_in_time,
     through_time_by_differences,
 )
-from strategies import normal, seeds, sizes, unit_names
+from helpers import normal, seeds, sizes, unit_names
 
 networks = st.builds(draw, st.lists(sizes, min_size=2, max_size=5), unit_names, seeds)
 recurrent_layers = st.builds(draw_recurrent, sizes, sizes, st.integers(1, 4), unit_names, seeds)

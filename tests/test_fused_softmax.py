@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import cs224d_l3.fused_softmax
 from cs224d_l3 import affine_softmax_cross_entropy, check_gradients
-from strategies import EPS, assert_same_gradients, normal
+from helpers import EPS, assert_same_gradients, normal
 
 
 @pytest.fixture

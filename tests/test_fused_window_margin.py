@@ -24,7 +24,7 @@ from cs224d_l3 import (
     window_margin_loss,
 )
 from evidence.conformance import saved_bytes
-from strategies import EPS, gradients, normal, seeds, sizes, unit_names
+from helpers import EPS, gradients, normal, seeds, sizes, unit_names
 
 V, D, K, M, B = 9, 3, 5, 4, 6
 
@@ -146,7 +146,7 @@ def test_gradients_with_dropout_are_those_of_what_is_left(margin: float) -> None
         with torch.enable_grad():
             leaves = [t if t.requires_grad else t.clone().requires_grad_() for t in theta]
             found = torch.autograd.grad(J(*leaves), leaves, create_graph=True)
-        return sum((g * v).sum() for g, v in zip(found, first, strict=True))  # type: ignore[return-value]
+        return sum((g * v).sum() for g, v in zip(found, first, strict=True))
 
     check_gradients(along, theta)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cs224d_l3 import GradientCheckError, check_gradients, numerical_gradient, numerical_jacobian, relative_error
-from strategies import normal, seeds
+from helpers import normal, seeds
 
 
 @given(seed=seeds, h=st.floats(1e-6, 1e-4))
@@ -45,7 +45,7 @@ def test_numerical_gradient_names_what_is_wrong() -> None:
     with pytest.raises(ValueError, match=r"J must give a tensor of one number, got \(2,\)"):
         numerical_gradient(torch.sin, x)
     with pytest.raises(ValueError, match="J must give a tensor of one number, got float"):
-        numerical_gradient(lambda x: 1.0, x)  # type: ignore[arg-type, return-value]
+        numerical_gradient(lambda x: 1.0, x)
     with pytest.raises(ValueError, match="h must be a finite number above 0"):
         numerical_gradient(torch.sum, x, h=0)
 
@@ -62,13 +62,13 @@ class Scaled(torch.autograd.Function):
     """sin, with a gradient that is wrong at one element by a factor."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, index: tuple[int, ...], factor: float) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, x: Tensor, index: tuple[int, ...], factor: float) -> Tensor:
         ctx.save_for_backward(x)
         ctx.index, ctx.factor = index, factor
         return x.sin()
 
     @staticmethod
-    def backward(ctx, delta: Tensor):  # type: ignore[no-untyped-def, override]
+    def backward(ctx, delta: Tensor):
         (x,) = ctx.saved_tensors
         gradient = delta * x.cos()
         gradient[ctx.index] *= ctx.factor
@@ -97,12 +97,12 @@ def test_a_wrong_second_derivative_is_found_in_second_order_alone() -> None:
 
     class Detached(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+        def forward(ctx, x: Tensor) -> Tensor:
             ctx.save_for_backward(x)
             return x.sin()
 
         @staticmethod
-        def backward(ctx, delta: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+        def backward(ctx, delta: Tensor) -> Tensor:
             return delta * ctx.saved_tensors[0].detach().cos()
 
     check_gradients(f, normal(3), order=2)
@@ -185,15 +185,15 @@ def test_one_wrong_entry_of_4096_is_found_and_named(seed: int, i: int, j: int) -
         (lambda d, x: d * x.cos() / torch.zeros(()), "the gradient is not finite although the function is"),
     ],
 )
-def test_the_hint_says_what_to_look_at(backward, hint: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_hint_says_what_to_look_at(backward, hint: str) -> None:
     class Wrong(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+        def forward(ctx, x: Tensor) -> Tensor:
             ctx.save_for_backward(x)
             return x.sin()
 
         @staticmethod
-        def backward(ctx, delta: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+        def backward(ctx, delta: Tensor) -> Tensor:
             found: Tensor = backward(delta, *ctx.saved_tensors)
             return found
 

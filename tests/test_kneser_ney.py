@@ -29,12 +29,12 @@ def by_counting(train: list[int], text: list[int]) -> list[float]:
     bigrams = Counter((v, w) for _, v, w in trigrams)  # different words to the left
     unigrams = Counter(w for _, w in bigrams)
 
-    def discount(counts: Counter) -> float:  # type: ignore[type-arg]
+    def discount(counts: Counter) -> float:
         once, twice = (sum(c == k for c in counts.values()) for k in (1, 2))
         return once / (once + 2 * twice) if once else 0.5
 
-    def mixed(counts: Counter, key, below: float) -> float:  # type: ignore[no-untyped-def, type-arg]
-        def context(k):  # type: ignore[no-untyped-def]
+    def mixed(counts: Counter, key, below: float) -> float:
+        def context(k):
             return k[:-1] if isinstance(k, tuple) else ()
 
         same = {k: c for k, c in counts.items() if context(k) == context(key)}

@@ -21,19 +21,19 @@ from cs224d_l3 import (
     weight_matrices,
 )
 from evidence.conformance import saved_bytes
-from strategies import seeds, sizes, unit_names
+from helpers import seeds, sizes, unit_names
 
 V = 7
 WORDS = torch.tensor([[1, 2, 3, 0], [4, 5, 6, 1], [2, 2, 0, 3]])
 TARGET = torch.tensor([[2, 3, 0, 1], [5, 6, 1, 4], [2, 0, 3, 5]])
 
 
-def window_model(**options) -> WindowLanguageModel:  # type: ignore[no-untyped-def]
+def window_model(**options) -> WindowLanguageModel:
     torch.manual_seed(0)
     return WindowLanguageModel(V, 3, 4, 5, **options).double()
 
 
-def recurrent_model(**options) -> RecurrentLanguageModel:  # type: ignore[no-untyped-def]
+def recurrent_model(**options) -> RecurrentLanguageModel:
     torch.manual_seed(0)
     return RecurrentLanguageModel(V, 3, 5, **options).double()
 
@@ -103,7 +103,7 @@ def test_whole_models_have_right_gradients(d: int, size: int, m: int, unit: str,
     recurrent = RecurrentLanguageModel(V, d, m, f, clip=math.inf).double()
     text = torch.randint(V, (2, size + 1))
 
-    def of(model: nn.Module, loss) -> None:  # type: ignore[no-untyped-def]
+    def of(model: nn.Module, loss) -> None:
         names, thetas = zip(*model.named_parameters(), strict=True)
         state = {}
 
@@ -180,7 +180,7 @@ def test_dropout_falls_on_the_vectors_and_on_the_hidden_units() -> None:
             torch.testing.assert_close(features[1], recurrent.output.b.expand(3, 4, V))
 
 
-def _drop_only(part: str):  # type: ignore[no-untyped-def]
+def _drop_only(part: str):
     """The first call of a model drops x, the second a."""
     calls = []
 

@@ -25,7 +25,7 @@ FILES = ("--train", "train.txt", "--dev", "dev.txt", "--test", "dev.txt")
 
 
 @pytest.fixture(scope="module", params=["window", "recurrent"])
-def trained(request, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Result]:  # type: ignore[no-untyped-def]
+def trained(request, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Result]:
     """A folder with texts and a checkpoint, the kind of its model, and what the training printed."""
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "train.txt").write_text(TRAIN)
@@ -39,7 +39,7 @@ def perplexities(result: Result, start: str) -> list[float]:
     ]
 
 
-def test_training_learns_the_text(trained) -> None:  # type: ignore[no-untyped-def]
+def test_training_learns_the_text(trained) -> None:
     folder, _, result = trained
     assert result.returncode == 0, result.stderr
     assert "440 words to train on, 30 dev, 30 test" in result.stdout
@@ -54,7 +54,7 @@ def test_training_learns_the_text(trained) -> None:  # type: ignore[no-untyped-d
     assert left == [f"language_model{ending}" for ending in (".events", ".jsonl", ".last.pt", ".pt")]
 
 
-def test_training_is_repeatable(trained) -> None:  # type: ignore[no-untyped-def]
+def test_training_is_repeatable(trained) -> None:
     folder, kind, _ = trained
     again = run("train_language_model", "--model", kind, *FILES, *SMALL, "--out", "again.pt", cwd=folder)
     assert again.returncode == 0
@@ -62,7 +62,7 @@ def test_training_is_repeatable(trained) -> None:  # type: ignore[no-untyped-def
     assert all(map(torch.equal, models[0].values(), models[1].values()))
 
 
-def test_a_prompt_is_continued(trained) -> None:  # type: ignore[no-untyped-def]
+def test_a_prompt_is_continued(trained) -> None:
     folder, _, _ = trained
     for prompt, line in (("the cat", "the cat sat."), ("a the dog", "a the dog ran.")):
         result = run("generate", prompt, "--temperature", 0, cwd=folder)
@@ -79,7 +79,7 @@ def test_a_prompt_is_continued(trained) -> None:  # type: ignore[no-untyped-def]
     assert "<unk>" not in "".join(drawn)
 
 
-def test_words_are_drawn_by_their_probability(trained) -> None:  # type: ignore[no-untyped-def]
+def test_words_are_drawn_by_their_probability(trained) -> None:
     folder, _, _ = trained
     language = Generator.load(folder / "runs" / "language_model.pt", torch.device("cpu"))
     model, vocabulary = language.model, language.vocabulary
@@ -93,7 +93,7 @@ def test_words_are_drawn_by_their_probability(trained) -> None:  # type: ignore[
         assert first.count(word) / 400 == pytest.approx(float(p[vocabulary.index[word]]), abs=0.08)
 
 
-def test_the_perplexity_is_that_of_the_scores(trained) -> None:  # type: ignore[no-untyped-def]
+def test_the_perplexity_is_that_of_the_scores(trained) -> None:
     """exp of the mean cross-entropy, word by word, whatever the pieces that the text is read in."""
     folder, _, _ = trained
     language = Generator.load(folder / "runs" / "language_model.pt", torch.device("cpu"))
@@ -111,7 +111,7 @@ def test_the_perplexity_is_that_of_the_scores(trained) -> None:  # type: ignore[
         assert language.perplexity(text) == pytest.approx(right, rel=1e-5)
 
 
-def test_nearest_words_have_the_largest_cosines(trained) -> None:  # type: ignore[no-untyped-def]
+def test_nearest_words_have_the_largest_cosines(trained) -> None:
     folder, _, _ = trained
     result = run("generate", "--nearest", "cat", cwd=folder)
     assert result.returncode == 0, result.stderr
@@ -149,7 +149,7 @@ def test_nearest_words_have_the_largest_cosines(trained) -> None:  # type: ignor
         (["--train", "train.txt", "--hidden", "1000000000000"], "not enough memory for these settings"),
     ],
 )
-def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
+def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str], message: str) -> None:
     folder, _, _ = trained
     (folder / "empty.txt").write_text("\n \n")
     (folder / "line.txt").write_text("a b a b a b")
@@ -182,7 +182,7 @@ def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str]
         (["--checkpoint", "nowhere.pt"], "nowhere.pt"),
     ],
 )
-def test_bad_input_for_a_prompt_is_one_sentence(trained, arguments: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
+def test_bad_input_for_a_prompt_is_one_sentence(trained, arguments: list[str], message: str) -> None:
     folder, _, _ = trained
     torch.save({key: {} for key in ("model", "words", "tags", "network", "threshold")}, folder / "tagger.pt")
     torch.save({key: {} for key in ("model", "words", "language", "text")}, folder / "hollow.pt")
@@ -206,7 +206,7 @@ def test_without_files_it_reads_pythons_documentation(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("unit", ["sigmoid", "hardtanh", "softsign", "relu", "leaky_relu"])
-def test_every_setting_runs(trained, unit: str) -> None:  # type: ignore[no-untyped-def]
+def test_every_setting_runs(trained, unit: str) -> None:
     folder, kind, _ = trained
     result = run(
         "train_language_model", "--model", kind, "--train", "train.txt", "--unit", unit, "--direct", "--tau", 1, "--l2",
@@ -231,17 +231,17 @@ def language_of(kind: str, dropout: float = 0.0) -> Generator:
 def test_an_epoch_carries_the_state(kind: str) -> None:
     vocabulary = Vocabulary("the cat sat . a dog ran".split(), lower=False)
     words = vocabulary.encode_text(line.split() for line in TRAIN.splitlines())
-    settings = Settings(model=kind, batch=16, rows=4, steps=5, size=3, d=4, hidden=5, average=0)  # type: ignore[arg-type]
+    settings = Settings(model=kind, batch=16, rows=4, steps=5, size=3, d=4, hidden=5, average=0)
     task = Modelling(settings, Text(vocabulary, words, words[:30], words[:0], False), torch.device("cpu"))
     seen = []
     right = task.generator.loss
 
-    def loss(batch, state):  # type: ignore[no-untyped-def]
+    def loss(batch, state):
         J, after = right(batch, state)
         seen.append((state, after))
         return J, after
 
-    task.generator.loss = loss  # type: ignore[method-assign]
+    task.generator.loss = loss
     batches = task.batches(torch.Generator())
     for batch in batches:
         task.loss(*batch)
@@ -279,7 +279,7 @@ def test_rates_are_those_of_the_settings() -> None:
     assert rate[model.output.b] == 0.6
 
 
-def test_the_rate_falls_and_patience_ends(trained) -> None:  # type: ignore[no-untyped-def]
+def test_the_rate_falls_and_patience_ends(trained) -> None:
     """After the first epoch the rate is next to nothing, so that nothing gets better any more."""
     folder, kind, _ = trained
     result = run(
@@ -291,7 +291,7 @@ def test_the_rate_falls_and_patience_ends(trained) -> None:  # type: ignore[no-u
     assert len(set(dev)) == 1
 
 
-def test_a_penalty_keeps_weights_small(trained) -> None:  # type: ignore[no-untyped-def]
+def test_a_penalty_keeps_weights_small(trained) -> None:
     folder, kind, _ = trained
     norms = []
     for l2 in (0, 0.1):
@@ -325,7 +325,7 @@ def test_words_are_joined_as_text() -> None:
 
 
 @pytest.mark.skipif(torch.__version__ < "2.9", reason="torch 2.4 cannot export a Function")
-def test_an_exported_model_is_the_model(trained) -> None:  # type: ignore[no-untyped-def]
+def test_an_exported_model_is_the_model(trained) -> None:
     folder, kind, _ = trained
     result = run("export", "runs/language_model.pt", "--program", "m.pt2", cwd=folder)
     assert result.returncode == 0, result.stderr

@@ -9,7 +9,7 @@ from hypothesis import given
 from torch import Tensor
 
 from cs224d_l3 import Layer, WordVectors, activation, affine, check_gradients, embedding, relu, sigmoid, tanh
-from strategies import EPS, assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes
+from helpers import EPS, assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes
 
 
 @given(batch=batch_shapes, n=sizes, m=sizes, seed=seeds)
@@ -67,7 +67,7 @@ def test_layer_is_the_unit_of_its_affine() -> None:
     with pytest.raises(ValueError, match="m must be a whole number, at least 1, got 0"):
         Layer(3, 0)
     with pytest.raises(TypeError, match="f must be a function"):
-        Layer(3, 4, "tanh")  # type: ignore[arg-type]
+        Layer(3, 4, "tanh")
 
 
 def test_a_layer_is_a_neuron_for_every_row() -> None:

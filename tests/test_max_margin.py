@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cs224d_l3 import MaxMarginLoss, check_gradients, max_margin_loss
-from strategies import assert_same_gradients, batch_shapes, normal, seeds
+from helpers import assert_same_gradients, batch_shapes, normal, seeds
 
 reductions = st.sampled_from(["mean", "sum", "none"])
 
 
-def torchs(margin: float, reduction: str):  # type: ignore[no-untyped-def]
+def torchs(margin: float, reduction: str):
     return lambda s, s_c: F.margin_ranking_loss(s, s_c, torch.ones_like(s), margin, reduction=reduction)
 
 
@@ -84,7 +84,7 @@ def test_module_is_the_function() -> None:
         (lambda s: MaxMarginLoss(reduction="all"), ValueError, "reduction"),
     ],
 )
-def test_loss_names_what_is_wrong(call, error: type[Exception], message: str) -> None:  # type: ignore[no-untyped-def]
+def test_loss_names_what_is_wrong(call, error: type[Exception], message: str) -> None:
     s: Tensor = torch.zeros(3)
     with pytest.raises(error, match=message):
         call(s)

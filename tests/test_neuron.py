@@ -6,7 +6,7 @@ from hypothesis import given
 
 from cs224d_l3 import UNITS, activation, augmented_activation, check_gradients
 from evidence.five_roads import TORCH_UNITS
-from strategies import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
+from helpers import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
 
 
 @given(batch=batch_shapes, n=sizes, name=unit_names, seed=seeds)
@@ -46,6 +46,6 @@ def test_neuron_names_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match=r"^x must have shape"):
         augmented_activation(torch.tensor(1.0), w)
     with pytest.raises(TypeError, match=r"^f must be a function of one tensor.*UNITS"):
-        activation(x, w, b, "tanh")  # type: ignore[arg-type]
+        activation(x, w, b, "tanh")
     with pytest.raises(TypeError, match=r"^x must be a real floating-point tensor, got torch.int64"):
         activation(torch.zeros(2, 3, dtype=torch.int64), w, b)

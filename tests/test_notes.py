@@ -19,7 +19,7 @@ from cs224d_l3 import (
     sliding_windows,
     vectorized_gradients,
 )
-from strategies import normal
+from helpers import normal
 
 
 def f(z: float) -> float:
@@ -41,7 +41,7 @@ def tensor(values: object) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def figure_5(backprop):  # type: ignore[no-untyped-def]
+def figure_5(backprop):
     return backprop(tensor(X), [tensor(W1), tensor(W2)], [tensor(B1), tensor([0.0])], sigmoid, sigmoid_prime)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cs224d_l3 import UNITS, Elman, elman, relu, tanh
-from strategies import assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes, unit_names
+from helpers import assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes, unit_names
 
 
 def draw(batch: tuple[int, ...], T: int, n: int, m: int, seed: int = 0) -> list[Tensor]:
@@ -28,7 +28,7 @@ def torchs(f: str, x: Tensor, W: Tensor, H: Tensor, b: Tensor, a_0: Tensor) -> T
 
 @pytest.mark.parametrize("f", [tanh, relu])
 @pytest.mark.parametrize("T", [1, 4])
-def test_as_torchs_rnn(f, T: int) -> None:  # type: ignore[no-untyped-def]
+def test_as_torchs_rnn(f, T: int) -> None:
     inputs = draw((3,), T, 2, 4)
     assert_same_gradients(lambda *t: elman(*t, f=f), lambda *t: torchs(f.__name__, *t), *inputs)
 

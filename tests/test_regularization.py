@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cs224d_l3 import WindowClassifier, WindowScorer, check_gradients, l2_penalty, weight_matrices
-from strategies import assert_same_gradients, normal, seeds
+from helpers import assert_same_gradients, normal, seeds
 
 
 @given(lam=st.floats(0, 10), seed=seeds)

@@ -28,7 +28,7 @@ SMALL = ("--d", 5, "--hidden", 5, "--batch", 4, "--lr", 0.3, "--dropout", 0)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+def trained(tmp_path_factory: pytest.TempPathFactory):
     """A folder with a column file, a checkpoint trained on it, and what the training printed."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "train.txt").write_text(TRAIN)
@@ -38,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untype
     return folder, run("train_window", *files, *SMALL, cwd=folder)
 
 
-def test_training_on_columns_learns_them(trained) -> None:  # type: ignore[no-untyped-def]
+def test_training_on_columns_learns_them(trained) -> None:
     folder, result = trained
     assert result.returncode == 0, result.stderr
     assert "tags O I-LOC" in result.stdout
@@ -60,7 +60,7 @@ def test_training_on_columns_learns_them(trained) -> None:  # type: ignore[no-un
     assert left == ["window.events", "window.jsonl", "window.last.pt", "window.pt"]
 
 
-def test_training_is_repeatable(trained) -> None:  # type: ignore[no-untyped-def]
+def test_training_is_repeatable(trained) -> None:
     folder, first = trained
     files = ("--train", "train.txt", "--dev", "other.txt", "--test", "oslo.txt", "--out", "again.pt")
     second = run("train_window", *files, *SMALL, cwd=folder)
@@ -72,7 +72,7 @@ def test_training_is_repeatable(trained) -> None:  # type: ignore[no-untyped-def
     assert all(torch.equal(a, b) for a, b in zip(models[0].values(), models[1].values(), strict=True))
 
 
-def test_tagging_a_sentence_a_file_and_standard_input(trained) -> None:  # type: ignore[no-untyped-def]
+def test_tagging_a_sentence_a_file_and_standard_input(trained) -> None:
     folder, _ = trained
     text = "Zoe lives in Paris.\n\nZoe lives in hope.\n"
     (folder / "text.txt").write_text(text)
@@ -91,7 +91,7 @@ def test_tagging_a_sentence_a_file_and_standard_input(trained) -> None:  # type:
     assert tagger.tag(list(words)) == tagger.tag_all([words])[0]
 
 
-def test_max_margin_prints_how_often_the_true_window_wins(trained) -> None:  # type: ignore[no-untyped-def]
+def test_max_margin_prints_how_often_the_true_window_wins(trained) -> None:
     folder, _ = trained
     result = run(
         "train_window", "--train", "train.txt", "--objective", "max-margin", *SMALL, "--out", "margin.pt", cwd=folder
@@ -103,7 +103,7 @@ def test_max_margin_prints_how_often_the_true_window_wins(trained) -> None:  # t
 
 
 @pytest.mark.parametrize("unit", ["sigmoid", "hardtanh", "softsign", "relu", "leaky_relu"])
-def test_every_setting_runs(trained, unit: str) -> None:  # type: ignore[no-untyped-def]
+def test_every_setting_runs(trained, unit: str) -> None:
     folder, _ = trained
     (folder / "vectors.txt").write_text("paris 1 0 0\nRome 0 1 0\nnever 0 0 1\n")
     result = run(
@@ -135,7 +135,7 @@ def test_every_setting_runs(trained, unit: str) -> None:  # type: ignore[no-unty
         (["--out", "."], "out must be a file, and . is a folder"),
     ],
 )
-def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
+def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str], message: str) -> None:
     folder, _ = trained
     (folder / "broken.txt").write_text("a O\nb\n")
     (folder / "all_o.txt").write_text("a O\n\nb O\n\nc O\n")
@@ -151,7 +151,7 @@ def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str]
     assert sorted(folder.rglob("*")) == before
 
 
-def test_tag_refuses_what_is_no_checkpoint(trained) -> None:  # type: ignore[no-untyped-def]
+def test_tag_refuses_what_is_no_checkpoint(trained) -> None:
     folder, _ = trained
     torch.save({"model": 1}, folder / "foreign.pt")
     torch.save({"model": {}, "words": [], "tags": [], "network": {}, "threshold": 0}, folder / "hollow.pt")
@@ -318,7 +318,7 @@ def test_prediction_is_without_dropout_and_reads_capitals() -> None:
     assert scores[0][0] != scores[0][1]
 
 
-def test_a_penalty_keeps_weights_small(trained) -> None:  # type: ignore[no-untyped-def]
+def test_a_penalty_keeps_weights_small(trained) -> None:
     folder, _ = trained
     norms = []
     for l2 in (0, 0.1):
@@ -327,7 +327,7 @@ def test_a_penalty_keeps_weights_small(trained) -> None:  # type: ignore[no-unty
     assert norms[1] < 0.5 * norms[0]
 
 
-def test_a_scorers_threshold_is_kept(trained) -> None:  # type: ignore[no-untyped-def]
+def test_a_scorers_threshold_is_kept(trained) -> None:
     from cs224d_l3.text.tagger import Tagger
 
     folder, _ = trained
@@ -341,7 +341,7 @@ def test_a_scorers_threshold_is_kept(trained) -> None:  # type: ignore[no-untype
 
 @pytest.mark.skipif(torch.__version__ < "2.9", reason="torch 2.4 cannot export a Function")
 @pytest.mark.parametrize("objective", ["softmax", "max-margin"])
-def test_an_exported_tagger_is_the_tagger(trained, objective: str) -> None:  # type: ignore[no-untyped-def]
+def test_an_exported_tagger_is_the_tagger(trained, objective: str) -> None:
     from cs224d_l3.text.tagger import Tagger
 
     folder, _ = trained
@@ -375,7 +375,7 @@ def test_an_exported_tagger_is_the_tagger(trained, objective: str) -> None:  # t
         assert "must be different files" in run("export", "e.pt", *same, cwd=folder).stderr
 
 
-def test_tagging_a_stream_in_pieces(trained) -> None:  # type: ignore[no-untyped-def]
+def test_tagging_a_stream_in_pieces(trained) -> None:
     folder, _ = trained
     text = "Ann lives in Rome . " * 40 + "\nBob lives in Oslo .\n"
     with mock.patch("tag.TOGETHER", 7):

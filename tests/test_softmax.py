@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cs224d_l3 import SoftmaxCrossEntropyLoss, affine_softmax_cross_entropy, check_gradients, softmax_cross_entropy
-from strategies import EPS, assert_same_gradients, normal, seeds, sizes
+from helpers import EPS, assert_same_gradients, normal, seeds, sizes
 
 reductions = st.sampled_from(["mean", "sum", "none"])
 

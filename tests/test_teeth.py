@@ -10,7 +10,7 @@ from torch import Tensor
 import cs224d_l3
 from cs224d_l3 import GradientCheckError, check_gradients
 from cs224d_l3._function import Function
-from strategies import normal
+from helpers import normal
 
 X, W, B = normal(2, 3), normal(4, 3, seed=1), normal(4, seed=2)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.func import hessian, jacfwd, vmap
 
 import cs224d_l3
-from strategies import normal
+from helpers import normal
 
 PRIVATE = [
     "_C._are_functorch_transforms_active",

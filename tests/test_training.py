@@ -235,7 +235,7 @@ def test_a_signal_within_a_save_is_not_lost(folder: Path) -> None:
 
 
 def spoil(run: Run) -> None:
-    run.task.model.hidden.W.data[0, 0] = torch.nan  # type: ignore[union-attr, operator, index]
+    run.task.model.hidden.W.data[0, 0] = torch.nan
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor(folder: Path) -> None:
@@ -256,9 +256,9 @@ def test_updates_that_are_not_finite_are_left_out(folder: Path) -> None:
         def spoilt(model: torch.nn.Module) -> None:
             average(model)
             if run.step == 5:
-                first.grad = first.grad * torch.inf  # type: ignore[operator]
+                first.grad = first.grad * torch.inf
 
-        run.together.average_rows = spoilt  # type: ignore[method-assign]
+        run.together.average_rows = spoilt
 
     with during(4, poison):
         assert "the gradient of input.L.weight: try a smaller" in train(folder, "softmax").stderr
@@ -279,7 +279,7 @@ def test_nothing_but_updates_that_are_not_finite(folder: Path) -> None:
 
 def test_a_state_that_is_not_finite_is_not_carried_on(folder: Path) -> None:
     def poison(run: Run) -> None:
-        run.task.state = torch.full_like(run.task.state, torch.inf)  # type: ignore[arg-type]
+        run.task.state = torch.full_like(run.task.state, torch.inf)
 
     seen = []
     with (

@@ -22,7 +22,7 @@ from cs224d_l3 import (
     tanh,
 )
 from evidence.five_roads import TORCH_UNITS
-from strategies import EPS, assert_same_gradients, normal
+from helpers import EPS, assert_same_gradients, normal
 
 each_unit = pytest.mark.parametrize("name", UNITS)
 KINKS = [-1.0, -0.0, 0.0, 1.0]
@@ -111,7 +111,7 @@ def test_derivatives_stay_finite_at_the_tails(name: str) -> None:
 def test_softsign_keeps_a_small_derivative_in_half_precision() -> None:
     z = torch.tensor([300.0], dtype=torch.float16, requires_grad=True)
     softsign(z).backward()
-    torch.testing.assert_close(z.grad.double().item(), 1 / 301**2, rtol=0.01, atol=0)  # type: ignore[union-attr]
+    torch.testing.assert_close(z.grad.double().item(), 1 / 301**2, rtol=0.01, atol=0)
 
 
 @each_unit
@@ -166,7 +166,7 @@ def test_modules_show_their_settings() -> None:
 def test_units_refuse_what_is_no_floating_point_tensor(name: str) -> None:
     for wrong in (torch.arange(3), torch.ones(2, dtype=torch.complex64), 1.0):
         with pytest.raises(TypeError, match=r"^z must be a "):
-            UNITS[name].f(wrong)  # type: ignore[arg-type]
+            UNITS[name].f(wrong)
 
 
 def test_settings_of_units_are_checked() -> None:
@@ -176,7 +176,7 @@ def test_settings_of_units_are_checked() -> None:
     with pytest.raises(ValueError, match="max_val must be a finite number at least 1, got -1"):
         hardtanh(z, 1, -1)
     with pytest.raises(TypeError, match="negative_slope"):
-        LeakyReLU("0.1")  # type: ignore[arg-type]
+        LeakyReLU("0.1")
 
 
 def test_half_precision_that_cannot_hold_the_bounds() -> None:

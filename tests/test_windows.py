@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cs224d_l3 import corrupt, sliding_windows
-from strategies import seeds
+from helpers import seeds
 
 SENTENCE = "Museums in Paris are amazing".split()
 
@@ -69,7 +69,7 @@ def test_windows_are_memory_of_their_own() -> None:
     windows[0, 2] = 9
     assert windows[1].tolist() == [0, 1, 2]
     with pytest.raises(TypeError, match="pad must be a whole number"):
-        sliding_windows(torch.arange(5), 3, pad=1.5)  # type: ignore[arg-type]
+        sliding_windows(torch.arange(5), 3, pad=1.5)
 
 
 def test_corruption_reaches_every_other_word_of_a_larger_vocabulary(generator: torch.Generator) -> None:

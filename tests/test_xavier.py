@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cs224d_l3 import Layer, WindowScorer, affine, init_xavier, tanh, xavier_uniform_
-from strategies import normal, seeds
+from helpers import normal, seeds
 
 
 @given(shape=st.lists(st.integers(1, 6), min_size=2, max_size=4), gain=st.floats(0.1, 3), seed=seeds)
@@ -28,7 +28,7 @@ def test_bounds_are_the_formula(generator: torch.Generator) -> None:
     assert -r <= W.min() < -0.999 * r
 
 
-def variances(init, depth: int = 10, n: int = 400) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def]
+def variances(init, depth: int = 10, n: int = 400) -> tuple[Tensor, Tensor]:
     """Of the activations of ten tanh layers, and of the gradients at their z, from one batch."""
     generator = torch.Generator().manual_seed(0)
     a = 0.1 * normal(500, n)
@@ -40,7 +40,7 @@ def variances(init, depth: int = 10, n: int = 400) -> tuple[Tensor, Tensor]:  # 
         zs.append(z)
         activations.append(a.detach().var())
     (a * normal(*a.shape, seed=5, grad=False)).sum().backward()
-    return torch.stack(activations), torch.stack([z.grad.var() for z in zs])  # type: ignore[union-attr]
+    return torch.stack(activations), torch.stack([z.grad.var() for z in zs])
 
 
 def test_variances_stay_within_a_factor_of_two_over_ten_layers() -> None:
