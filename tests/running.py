@@ -34,6 +34,11 @@ class Result(NamedTuple):
     stdout: str
     stderr: str
 
+    @property
+    def error(self) -> str:
+        """What was printed as an error, in one line, without the frame around it."""
+        return " ".join(self.stderr.replace("│", " ").split())
+
 
 def run(script: str, *arguments: object, cwd: Path, stdin: str = "") -> Result:
     """A script with its command line in a folder."""

@@ -205,9 +205,9 @@ def test_a_bowl_is_descended() -> None:
 @pytest.mark.parametrize("value", [-1e-3, math.nan, math.inf])
 def test_settings_are_checked(name: str, value: float) -> None:
     theta = nn.Parameter(torch.zeros(2))
-    with pytest.raises(ValueError, match=f"{name} must be a finite number at least 0, got"):
+    with pytest.raises(ValueError, match=f"{name}.*{value}"):
         AdaGrad([theta], **{name: value})
-    with pytest.raises(ValueError, match=f"{name} must be a finite number at least 0, got"):
+    with pytest.raises(ValueError, match=f"{name}.*{value}"):
         AdaGrad([{"params": [theta], name: value}])
 
 
@@ -215,7 +215,7 @@ def test_weight_decay_with_a_sparse_gradient_is_refused_before_any_update() -> N
     a, b = nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(3, 2))
     optimizer = AdaGrad([a, b], weight_decay=0.1)
     a.grad, b.grad = torch.ones(2, 2), sparse(torch.ones(3, 2), torch.tensor([0]))
-    with pytest.raises(RuntimeError, match="weight_decay must be 0 for a parameter with sparse gradients, got 0.1"):
+    with pytest.raises(RuntimeError, match=r"weight_decay.*0\.1"):
         optimizer.step()
     assert not a.any()
     assert optimizer.state[a]["step"] == 0
@@ -544,9 +544,9 @@ def test_options_that_exclude_each_other() -> None:
             AdaGrad([theta], **wrong)
     with pytest.raises(ValueError, match="Tensor lr must be 1-element"):
         AdaGrad([theta], lr=torch.ones(2))
-    with pytest.raises(ValueError, match="Invalid learning rate: -1.0; lr must be a finite number at least 0"):
+    with pytest.raises(ValueError, match=r"Invalid learning rate: -1\.0"):
         AdaGrad([theta], lr=torch.tensor(-1.0))
-    with pytest.raises(TypeError, match="params must be floating-point or complex tensors, got torch.int64"):
+    with pytest.raises(TypeError, match=r"params.*torch\.int64"):
         AdaGrad([torch.zeros(2, dtype=torch.int64)])
     with pytest.raises(ValueError, match="more than one parameter group"):
         AdaGrad([{"params": [theta]}, {"params": [theta]}])
@@ -556,7 +556,7 @@ def test_a_state_of_other_shapes_changes_nothing() -> None:
     theta, other = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(3))
     optimizer = AdaGrad([theta], lr=0.5)
     before = copy.deepcopy(optimizer.state_dict())
-    with pytest.raises(ValueError, match=r"sums of the shapes of the parameters, \(2,\) for parameter 0, got \(3,\)"):
+    with pytest.raises(ValueError, match=r"parameter 0.*\(3,\)"):
         optimizer.load_state_dict(AdaGrad([other]).state_dict())
     assert str(optimizer.state_dict()) == str(before)
 

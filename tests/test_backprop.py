@@ -42,17 +42,17 @@ def test_one_layer_alone_is_affine(backprop) -> None:
 @both_ways
 def test_wrong_networks_are_refused(backprop) -> None:
     x, W, b = normal(3), [normal(2, 3), normal(1, 2)], [normal(2), normal(1)]
-    with pytest.raises(ValueError, match="one matrix and one bias a layer, at least one, got 0 and 0"):
+    with pytest.raises(ValueError, match=r"\bW and b\b.*0 and 0"):
         backprop(x, [], [], sigmoid, sigmoid_prime)
-    with pytest.raises(ValueError, match="got 2 and 1"):
+    with pytest.raises(ValueError, match=r"\bW and b\b.*2 and 1"):
         backprop(x, W, b[:1], sigmoid, sigmoid_prime)
-    with pytest.raises(ValueError, match=r"W\[1\] must have a row and 2 columns.*got \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"W\[1\].*\(1, 3\)"):
         backprop(x, [W[0], normal(1, 3)], b, sigmoid, sigmoid_prime)
-    with pytest.raises(ValueError, match=r"b\[0\] must have shape \(m,\)"):
+    with pytest.raises(ValueError, match=r"b\[0\].*\(3,\)"):
         backprop(x, W, [normal(3), b[1]], sigmoid, sigmoid_prime)
-    with pytest.raises(ValueError, match=r"delta must have shape \(1,\), one error an output, got \(2,\)"):
+    with pytest.raises(ValueError, match=r"delta.*\(2,\)"):
         backprop(x, W, b, sigmoid, sigmoid_prime, normal(2))
-    with pytest.raises(ValueError, match=r"x must have shape \(n,\), got \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"\bx\b.*\(2, 3\)"):
         backprop(normal(2, 3), W, b, sigmoid, sigmoid_prime)
-    with pytest.raises(TypeError, match="f_prime must be a function"):
+    with pytest.raises(TypeError, match="f_prime.*None"):
         backprop(x, W, b, sigmoid, None)

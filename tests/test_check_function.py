@@ -1,5 +1,6 @@
 """The contract check: what it finds, what it passes, what it says."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_the_check_catches_it_alone(check: str) -> None:
 
 
 def test_a_wrong_reference_is_noticed() -> None:
-    with pytest.raises(GradientCheckError, match="check 'reference': the value is not the reference's"):
+    with pytest.raises(GradientCheckError, match="check 'reference'"):
         check_function(torch.sin, "x=n", reference=torch.cos)
     assert check_function(torch.sin, "x=n", reference=lambda x: x.sin()).runs["reference"] > 0
 
@@ -96,7 +97,7 @@ def test_the_smallest_call_is_printed_as_code() -> None:
     with pytest.raises(GradientCheckError) as error:
         check_function(entry.fn, entry.declaration, name="fn")
     first, _, *code = str(error.value).splitlines()
-    assert first.startswith("fn, check 'gradients': the gradient is wrong at d/db[0]")
+    assert re.match(r"fn, check 'gradients'.*d/db\[0\]", first)
     assert len(code) == 4
     values: dict[str, object] = {"torch": torch, "fn": entry.fn}
     exec("\n".join(line.strip() for line in code[:3]), values)
@@ -107,8 +108,8 @@ def test_the_smallest_call_is_printed_as_code() -> None:
 def test_what_is_not_supported_is_said_and_can_be_required() -> None:
     report = check_function(BY_NAME["tanh"].fn, "z=...")
     assert "jvp" in report.unsupported["forward_mode"]
-    assert "forward_mode               not supported" in str(report)
-    with pytest.raises(GradientCheckError, match="check 'forward_mode': not supported"):
+    assert re.search(r"forward_mode .*jvp", str(report))
+    with pytest.raises(GradientCheckError, match="check 'forward_mode'.*jvp"):
         check_function(BY_NAME["tanh"].fn, "z=...", require=["forward_mode"])
     assert check_function(BY_NAME["with jvp"].fn, "x=n, y=n", require=["forward_mode"])
 
@@ -118,7 +119,7 @@ def test_constants_domains_and_skips() -> None:
     check_function(torch.nn.functional.leaky_relu, "x=n", constants={"negative_slope": 0.3})
     report = check_function(torch.sin, "x=n", skip=["saving"], examples=3)
     assert report.runs["saving"] == 0
-    assert "saving                     skipped" in str(report)
+    assert re.search("saving +skipped", str(report))
 
 
 def test_modules_are_checked_by_inputs_and_parameters() -> None:
@@ -137,42 +138,42 @@ def test_modules_are_checked_by_inputs_and_parameters() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return BY_NAME["scale, not summed over the batch"].fn(x, self.w)
 
-    with pytest.raises(GradientCheckError, match="Wrong, check"):
+    with pytest.raises(GradientCheckError, match="Wrong, check 'returned_gradients'"):
         check_module(Wrong(), "x=batch 2")
 
 
 def test_random_and_stateful_functions_are_called_so() -> None:
-    with pytest.raises(GradientCheckError, match="is it random, or does it remember"):
+    with pytest.raises(GradientCheckError, match="non-deterministic"):
         check_function(lambda x: x * torch.rand(()), "x=n")
 
 
 @pytest.mark.parametrize(
     ("fn", "declaration", "message"),
     [
-        (torch.sin, "x", "declaration must read 'x=batch n, W=m n, b=m', and 'x' does not"),
-        (torch.sin, "x=n-1", "declaration of x must hold names, sizes or ..., got 'n-1'"),
-        (torch.sin, "x=n, x=n", "declaration must name each argument once"),
-        (torch.sin, "x=... n ...", "declaration of x must hold ... once"),
-        (torch.sin, "", "declaration must name each argument once"),
-        (torch.sin, "i=n < V", "declaration must hold an argument that is no index"),
-        (lambda x: 3.0, "x=n", "the function must return a floating-point tensor, got 3.0"),
-        (lambda x: x > 0, "x=n", "the function must return a floating-point tensor"),
-        (lambda x: torch.complex(x, x), "x=n", "complex outputs are not supported"),
+        (torch.sin, "x", "declaration.*'x'"),
+        (torch.sin, "x=n-1", r"declaration.*\bx\b.*'n-1'"),
+        (torch.sin, "x=n, x=n", "declaration.*'x=n, x=n'"),
+        (torch.sin, "x=... n ...", r"declaration.*\bx\b.*'\.\.\. n \.\.\.'"),
+        (torch.sin, "", "declaration.*''"),
+        (torch.sin, "i=n < V", "declaration.*index"),
+        (lambda x: 3.0, "x=n", r"floating-point.*3\.0"),
+        (lambda x: x > 0, "x=n", r"floating-point.*tensor\("),
+        (lambda x: torch.complex(x, x), "x=n", "complex"),
     ],
 )
 def test_calls_that_cannot_be_understood(fn, declaration: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message.replace("...", r"\.\.\.")):
+    with pytest.raises(ValueError, match=message):
         check_function(fn, declaration)
 
 
 def test_wrong_options_are_named() -> None:
-    with pytest.raises(ValueError, match="checks are gradients, .* got 'speed'"):
+    with pytest.raises(ValueError, match="checks.*'speed'"):
         check_function(torch.sin, "x=n", skip=["speed"])
-    with pytest.raises(ValueError, match=r"domains must name arguments of the declaration, got \['y'\]"):
+    with pytest.raises(ValueError, match="domains.*'y'"):
         check_function(torch.sin, "x=n", domains={"y": (0, 1)})
-    with pytest.raises(GradientCheckError, match="raises RuntimeError: .*The size of tensor a"):
+    with pytest.raises(GradientCheckError, match="RuntimeError: .*The size of tensor a"):
         check_function(torch.add, "x=2, y=3")
-    with pytest.raises(GradientCheckError, match="the output does not depend on the inputs"):
+    with pytest.raises(GradientCheckError, match="check 'call'.*gradient"):
         check_function(lambda x: x.detach(), "x=n")
 
 
@@ -200,17 +201,17 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     leaky = ["torch.nn.functional:leaky_relu", "z=n", "--constant", "negative_slope=0.2", "--domain", "z=-2:2"]
     assert main([*leaky, "--examples", "5"]) == 0
     capsys.readouterr()
-    for wrong in (
-        ["nowhere:f", "x=n"],
-        ["torch:nothing", "x=n"],
-        ["torch", "x=n"],
-        ["torch:sin", "x"],
-        ["torch:sin", "x=n", "--constant", "k"],
-        ["torch:sin", "x=n", "--domain", "x=low"],
-        ["torch:__version__", "x=n"],
+    for wrong, value in (
+        (["nowhere:f", "x=n"], "nowhere:f"),
+        (["torch:nothing", "x=n"], "torch:nothing"),
+        (["torch", "x=n"], "'torch'"),
+        (["torch:sin", "x"], "'x'"),
+        (["torch:sin", "x=n", "--constant", "k"], "'k'"),
+        (["torch:sin", "x=n", "--domain", "x=low"], "'x=low'"),
+        (["torch:__version__", "x=n"], "torch:__version__"),
     ):
         assert main(wrong) == 2
-        assert capsys.readouterr().err.startswith("error: ")
+        assert value in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The claims' verdicts, and one of the experiments as a user runs it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,12 +36,12 @@ def test_a_claim_is_measured_judged_and_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["9.9"], "sections must be among 1.3, 1.4"),
-        (["2.1", "--seeds", "0"], "seeds must be a whole number, at least 1"),
+        (["9.9"], r"sections.*9\.9"),
+        (["2.1", "--seeds", "0"], r"seeds.*\b0\b"),
     ],
 )
 def test_bad_input_is_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
     result = run("claims", *arguments, cwd=tmp_path)
     assert result.returncode == 2
-    assert message in result.stderr
+    assert re.search(message, result.error)
     assert not list(tmp_path.iterdir())

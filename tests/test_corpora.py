@@ -59,24 +59,22 @@ def test_two_columns_however_they_are_set(write, content: str) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
-        ("a O\nb\n", 2, "expected 2 columns, word first and tag last, got 'b'"),
-        ("a O\nb NN O\n", 2, "expected 2 columns"),
-        ("a B-X\nb X\n", 2, "a tag must be O, B-... or I-..., got 'X'"),
-        ("a X\nb O\n\nc I-X\n", 4, "a tag must be plain, as the tags before it are, got 'I-X'"),
-        ("a O\nb S-X\n", 2, "a tag must be O, B-... or I-..., got 'S-X'"),
-        (b"a O\nb\xff O\n", 2, "expected UTF-8 text, got the byte 0xff"),
+        ("a O\nb\n", 2, "columns.*'b'"),
+        ("a O\nb NN O\n", 2, "columns.*'b NN O'"),
+        ("a B-X\nb X\n", 2, "tag.*'X'"),
+        ("a X\nb O\n\nc I-X\n", 4, "tag.*'I-X'"),
+        ("a O\nb S-X\n", 2, "tag.*'S-X'"),
+        (b"a O\nb\xff O\n", 2, "UTF-8.*0xff"),
     ],
 )
 def test_a_wrong_line_is_named(write, content: str | bytes, line: int, message: str) -> None:
-    path = write(content)
-    with pytest.raises(ValueError) as error:  # noqa: PT011
-        read_columns(path)
-    assert str(error.value).startswith(f"{path}:{line}: {message}")
+    with pytest.raises(ValueError, match=rf"file\.txt:{line}: .*{message}"):
+        read_columns(write(content))
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "-DOCSTART- -X- O O\n\n"])
 def test_a_file_without_a_sentence_is_refused(write, content: str) -> None:
-    with pytest.raises(ValueError, match="got no sentence"):
+    with pytest.raises(ValueError, match=r"file\.txt: "):
         read_columns(write(content))
 
 
@@ -119,7 +117,7 @@ def test_iob2_begins_with_b_and_iob1_only_where_it_must(tags: list[str]) -> None
 
 def test_plain_tags_stay() -> None:
     assert convert_iob(["O", "PER", "B-", "I"], "IOB2") == ["O", "PER", "B-", "I"]
-    with pytest.raises(ValueError, match="scheme must be one of 'IOB1', 'IOB2', got 'BIOES'"):
+    with pytest.raises(ValueError, match="scheme.*'BIOES'"):
         convert_iob(["O"], "BIOES")
 
 
@@ -157,7 +155,7 @@ def test_a_vocabulary_of_limited_size_keeps_the_most_frequent() -> None:
     words = ["a"] * 3 + ["b"] * 2 + ["c"]
     assert Vocabulary(words, max_words=4).words == ["<pad>", "<unk>", "a", "b"]
     assert Vocabulary(words, max_words=9).words == Vocabulary(words).words
-    with pytest.raises(ValueError, match="max_words must be a whole number, at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"max_words.*\b1\b"):
         Vocabulary(words, max_words=1)
 
 
@@ -188,25 +186,23 @@ def test_word_vectors(write) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
-        ("a 1 2\nb 1\n", 2, "expected a word and 2 numbers, got 1 after 'b'"),
-        ("a 1 2\nb 1 2 3\n", 2, "expected a word and 2 numbers, got 3 after 'b'"),
-        ("a 1 2\nb 1 x\n", 2, "expected a word and 2 numbers, got 'b 1 x'"),
-        ("a 1 2\nb\n", 2, "expected a word and 2 numbers, got 0 after 'b'"),
-        ("a\nb 1\n", 1, "expected a word and its numbers, got 0 after 'a'"),
-        ("a 1 nan\n", 1, "expected a word and 2 numbers, got 'a 1 nan'"),
+        ("a 1 2\nb 1\n", 2, r"\b2\b.*\b1\b.*'b'"),
+        ("a 1 2\nb 1 2 3\n", 2, r"\b2\b.*\b3\b.*'b'"),
+        ("a 1 2\nb 1 x\n", 2, "'b 1 x'"),
+        ("a 1 2\nb\n", 2, r"\b2\b.*\b0\b.*'b'"),
+        ("a\nb 1\n", 1, r"\b0\b.*'a'"),
+        ("a 1 nan\n", 1, "'a 1 nan'"),
     ],
 )
 def test_a_wrong_vector_is_named(write, content: str, line: int, message: str) -> None:
-    path = write(content)
-    with pytest.raises(ValueError) as error:  # noqa: PT011
-        read_vectors(path)
-    assert str(error.value) == f"{path}:{line}: {message}"
+    with pytest.raises(ValueError, match=rf"file\.txt:{line}: .*{message}"):
+        read_vectors(write(content))
 
 
 def test_vectors_of_no_wanted_word_are_refused(write) -> None:
-    with pytest.raises(ValueError, match="expected vectors of wanted words, got none"):
+    with pytest.raises(ValueError, match=r"file\.txt.*wanted"):
         read_vectors(write("a 1 2\n"), wanted={"b"})
-    with pytest.raises(ValueError, match="expected vectors of some words, got none"):
+    with pytest.raises(ValueError, match=r"file\.txt: "):
         read_vectors(write(""))
 
 
@@ -256,10 +252,10 @@ def test_files_as_editors_leave_them(tmp_path: Path) -> None:
         path.write_bytes(content.encode())
         assert read_columns(path) == expected
     path.write_bytes("Zoë O\n".encode("latin-1"))
-    with pytest.raises(ValueError, match="file:1: expected UTF-8 text, got the byte 0xeb"):
+    with pytest.raises(ValueError, match=r"file:1: .*UTF-8.*0xeb"):
         read_columns(path)
     path.write_text("a O\n" + "b" * 10**6 + "\n")
-    with pytest.raises(ValueError, match="file:2: expected 2 columns") as info:
+    with pytest.raises(ValueError, match=r"file:2: .*columns.*'b+'") as info:
         read_columns(path)
     assert len(str(info.value)) < 300
     path.write_text("b" * 10**6 + " O\n")
@@ -280,7 +276,7 @@ def test_long_lines_come_in_pieces(line: str, longest: int) -> None:
 @pytest.mark.parametrize("longest", [0, 1, 3, -2])
 def test_pieces_hold_a_character(tmp_path: Path, longest: int) -> None:
     (tmp_path / "file").write_text("a")
-    with pytest.raises(ValueError, match="longest must be a whole number, at least 4"):
+    with pytest.raises(ValueError, match=rf"longest.*{longest}"):
         read_text(tmp_path / "file", longest=longest)
 
 

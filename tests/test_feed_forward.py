@@ -72,25 +72,25 @@ def test_sparse_vectors_have_sparse_gradients() -> None:
 
 
 def test_networks_name_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match=r"U must have shape \(1, m\) with m = 3 from W, got \(3,\)"):
+    with pytest.raises(ValueError, match=r"\bU\b.*\(3,\)"):
         score(torch.zeros(4), torch.zeros(3, 4), torch.zeros(3), torch.zeros(3))
-    with pytest.raises(ValueError, match=r"U must have shape \(1, m\) with m = 3 from W, got \(5, 3\)"):
+    with pytest.raises(ValueError, match=r"\bU\b.*\(5, 3\)"):
         score(torch.zeros(4), torch.zeros(3, 4), torch.zeros(3), torch.zeros(5, 3))
-    with pytest.raises(TypeError, match="f must be a function"):
+    with pytest.raises(TypeError, match=r"\bf\b.*None"):
         WindowScorer(5, f=None)
-    with pytest.raises(ValueError, match=r"features must have the shape of windows, \(2, 5\), got \(1, 5\)"):
+    with pytest.raises(ValueError, match=r"features.*\(1, 5\)"):
         WindowScorer(5, num_features=3)(WINDOWS, WINDOWS[:1] % 3)
-    with pytest.raises(ValueError, match="num_tags must be a whole number, at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"num_tags.*\b1\b"):
         WindowClassifier(5, 1)
-    with pytest.raises(ValueError, match="size must be odd"):
+    with pytest.raises(ValueError, match=r"size.*odd.*\b4\b"):
         WindowScorer(5, size=4)
-    with pytest.raises(ValueError, match="dropout must be a finite number at least 0 and below 1, got 1"):
+    with pytest.raises(ValueError, match=r"dropout.*1\.0"):
         WindowScorer(5, dropout=1.0)
-    with pytest.raises(ValueError, match=r"windows must have shape \(..., 5\), got \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"windows.*\(2, 3\)"):
         WindowScorer(5)(WINDOWS[:, :3])
-    with pytest.raises(IndexError, match="indices must lie in 0 to 3, the rows of L, got 4"):
+    with pytest.raises(IndexError, match=r"indices.*\b4\b"):
         WindowScorer(4)(WINDOWS)
-    with pytest.raises(ValueError, match="features must be left out"):
+    with pytest.raises(ValueError, match=r"features.*tensor\("):
         WindowScorer(5)(WINDOWS, WINDOWS)
-    with pytest.raises(ValueError, match="features must be given"):
+    with pytest.raises(ValueError, match="features.*None"):
         WindowScorer(5, num_features=3)(WINDOWS)

@@ -1,5 +1,6 @@
 """The notes' figures, drawn small: each is a picture, and shows what it says."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,6 @@ def test_one_rate_overshoots_and_the_other_converges() -> None:
 
 
 def test_unknown_names_are_refused(tmp_path: Path) -> None:
-    assert "names must be among boundary" in run("figures", "figure", cwd=tmp_path).stderr
-    assert "formats must be among" in run("figures", "units", "--formats", "bmp", cwd=tmp_path).stderr
+    assert re.search(r"names.*\bfigure\b", run("figures", "figure", cwd=tmp_path).error)
+    assert re.search("formats.*bmp", run("figures", "units", "--formats", "bmp", cwd=tmp_path).error)
     assert not list(tmp_path.iterdir())

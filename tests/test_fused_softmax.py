@@ -159,9 +159,9 @@ def test_fused_loss_at_far_scores() -> None:
 
 def test_fused_loss_names_what_is_wrong() -> None:
     x, W, b = torch.zeros(2, 3), torch.zeros(4, 3), torch.zeros(4)
-    with pytest.raises(IndexError, match=r"target must lie in 0 to 3, the classes of x W\^T, got 4"):
+    with pytest.raises(IndexError, match=r"target.*\b4\b"):
         affine_softmax_cross_entropy(x, W, b, torch.tensor([0, 4]))
-    with pytest.raises(ValueError, match=r"W must have shape \(K, n\) with n = 3 from x, got \(4, 2\)"):
+    with pytest.raises(ValueError, match=r"\bW\b.*\(4, 2\)"):
         affine_softmax_cross_entropy(x, W[:, :2], b, torch.tensor([0, 1]))
-    with pytest.raises(ValueError, match="target must have the shape of x W"):
+    with pytest.raises(ValueError, match=r"target.*\(3,\)"):
         affine_softmax_cross_entropy(x, W, b, torch.tensor([0, 1, 2]))

@@ -246,23 +246,23 @@ def test_the_scorer_has_features_and_dropout_and_any_unit() -> None:
 def test_bad_input_is_named() -> None:
     L, W, b, U = thetas()
     true, other = words(B, K)
-    with pytest.raises(ValueError, match="corrupted must have the shape of windows"):
+    with pytest.raises(ValueError, match=rf"corrupted.*\(2, {K}\)"):
         window_margin_loss(true, other[:2], L, W, b, U)
-    with pytest.raises(ValueError, match="W must have 4 x 3 columns, a vector for every word of a window, got 15"):
+    with pytest.raises(ValueError, match=r"\bW\b.*\b15\b"):
         window_margin_loss(true[:, :4], other[:, :4], L, W, b, U)
-    with pytest.raises(IndexError, match="corrupted must lie in 0 to 8, the rows of L, got 9"):
+    with pytest.raises(IndexError, match=r"corrupted.*\b9\b"):
         window_margin_loss(true, torch.full_like(other, 9), L, W, b, U)
-    with pytest.raises(ValueError, match="margin must be a finite number at least 0"):
+    with pytest.raises(ValueError, match="margin.*-1"):
         window_margin_loss(true, other, L, W, b, U, margin=-1)
-    with pytest.raises(ValueError, match="f must be one of the units"):
+    with pytest.raises(ValueError, match=r"\bf\b.*<built-in"):
         window_margin_loss(true, other, L, W, b, U, torch.tanh)
-    with pytest.raises(ValueError, match="C must be given where features are, got None"):
+    with pytest.raises(ValueError, match=r"\bC\b.*None"):
         window_margin_loss(true, other, L, W, b, U, features=true)
     C = torch.ones(2, 1, dtype=torch.float64)
-    with pytest.raises(TypeError, match=r"features must be a torch.Tensor of indices, got NoneType"):
+    with pytest.raises(TypeError, match=r"\bfeatures\b.*NoneType"):
         window_margin_loss(true, other, L, W, b, U, C=C)
     W = torch.ones(M, K * (D + 1), dtype=torch.float64)
-    with pytest.raises(IndexError, match="corrupted_features must lie in 0 to 1, the rows of C, got 2"):
+    with pytest.raises(IndexError, match=r"corrupted_features.*\b2\b"):
         window_margin_loss(true, other, L, W, b, U, C=C, features=0 * true, corrupted_features=0 * true + 2)
-    with pytest.raises(ValueError, match="dropout must be a finite number at least 0 and below 1, got 1"):
-        window_margin_loss(true, other, L, W, b, U, dropout=1)
+    with pytest.raises(ValueError, match=r"dropout.*1\.0"):
+        window_margin_loss(true, other, L, W, b, U, dropout=1.0)

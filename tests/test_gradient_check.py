@@ -40,21 +40,21 @@ def test_the_point_is_not_written_to() -> None:
 
 def test_numerical_gradient_names_what_is_wrong() -> None:
     x = torch.ones(2, dtype=torch.float64)
-    with pytest.raises(TypeError, match="theta must be float64.*got torch.float32"):
+    with pytest.raises(TypeError, match=r"theta.*torch\.float32"):
         numerical_gradient(torch.sum, x.float())
-    with pytest.raises(ValueError, match=r"J must give a tensor of one number, got \(2,\)"):
+    with pytest.raises(ValueError, match=r"\bJ\b.*\(2,\)"):
         numerical_gradient(torch.sin, x)
-    with pytest.raises(ValueError, match="J must give a tensor of one number, got float"):
+    with pytest.raises(ValueError, match=r"\bJ\b.*\bfloat\b"):
         numerical_gradient(lambda x: 1.0, x)
-    with pytest.raises(ValueError, match="h must be a finite number above 0"):
-        numerical_gradient(torch.sum, x, h=0)
+    with pytest.raises(ValueError, match=r"\bh\b.*0\.0"):
+        numerical_gradient(torch.sum, x, h=0.0)
 
 
 def test_relative_error_is_symmetric_and_free_of_scale() -> None:
     a, b = normal(5, grad=False), normal(5, seed=1, grad=False)
     assert relative_error(a, b) == relative_error(b, a) == pytest.approx(relative_error(1e6 * a, 1e6 * b))
     assert relative_error(a, a) == relative_error(torch.zeros(2), torch.zeros(2)) == relative_error(a[:0], a[:0]) == 0
-    with pytest.raises(ValueError, match=r"b must have the shape of a, \(5,\), got \(4,\)"):
+    with pytest.raises(ValueError, match=r"\bb\b.*\(4,\)"):
         relative_error(a, a[:4])
 
 
@@ -78,7 +78,7 @@ class Scaled(torch.autograd.Function):
 @given(seed=seeds, i=st.integers(0, 2), j=st.integers(0, 3), factor=st.sampled_from([0.0, -1.0, 0.999, 1.001, 2.0]))
 def test_the_wrong_element_is_named(seed: int, i: int, j: int, factor: float) -> None:
     x = normal(3, 4, seed=seed).detach().clamp(-1.2, 1.2).requires_grad_()
-    with pytest.raises(GradientCheckError, match=rf"d/dx\[{i}, {j}\]: by formula .* by differences .* \+- "):
+    with pytest.raises(GradientCheckError, match=rf"d/dx\[{i}, {j}\].* \+- "):
         check_gradients(lambda x: Scaled.apply(x, (i, j), factor), x)
 
 
@@ -126,7 +126,7 @@ def test_what_has_no_finite_value_is_not_judged() -> None:
 def test_beside_a_kink_a_smaller_step_judges(distance: float, side: int) -> None:
     x = torch.tensor([side * distance], dtype=torch.float64, requires_grad=True)
     check_gradients(torch.relu, x)
-    with pytest.raises(GradientCheckError, match="the gradient is wrong at"):
+    with pytest.raises(GradientCheckError, match=r"d/dx\[0\]"):
         check_gradients(lambda x: torch.relu(x) + x.detach() * 1e-3, x)
 
 
@@ -137,19 +137,19 @@ def test_inputs_without_gradient_are_left_out() -> None:
 
 def test_the_check_names_what_is_wrong() -> None:
     x = normal(2)
-    with pytest.raises(ValueError, match="inputs must hold a tensor that requires a gradient"):
+    with pytest.raises(ValueError, match="inputs.*gradient"):
         check_gradients(torch.sin, x.detach())
-    with pytest.raises(TypeError, match="complex inputs are not supported"):
+    with pytest.raises(TypeError, match="complex"):
         check_gradients(torch.abs, torch.ones(2, dtype=torch.complex128, requires_grad=True))
-    with pytest.raises(ValueError, match="f must give the same value for the same inputs"):
+    with pytest.raises(ValueError, match=r"\bf\b.*non-deterministic"):
         check_gradients(lambda x: x * torch.rand(()), x)
-    with pytest.raises(ValueError, match="it raised RuntimeError: ouch"):
+    with pytest.raises(ValueError, match=r"\bf\b.*RuntimeError: ouch"):
         check_gradients(lambda x: (_ for _ in ()).throw(RuntimeError("ouch")), x)
-    with pytest.raises(TypeError, match="f must return a floating-point tensor"):
+    with pytest.raises(TypeError, match=r"\bf\b.*floating-point"):
         check_gradients(lambda x: x.argmax(), x)
-    with pytest.raises(ValueError, match="f must return a tensor with a gradient"):
+    with pytest.raises(ValueError, match=r"\bf\b.*gradient"):
         check_gradients(lambda x: x.detach(), x)
-    with pytest.raises(ValueError, match="order must be 1 or 2, got 3"):
+    with pytest.raises(ValueError, match=r"order.*\b3\b"):
         check_gradients(torch.sin, x, order=3)
 
 
@@ -178,11 +178,11 @@ def test_one_wrong_entry_of_4096_is_found_and_named(seed: int, i: int, j: int) -
 @pytest.mark.parametrize(
     ("backward", "hint"),
     [
-        (lambda d, x: -d * x.cos(), "the whole gradient is -1 times the right one"),
-        (lambda d, x: 0 * d, "the gradient is zero"),
-        (lambda d, x: (d * x.cos()).T, "it is the transpose of the right one"),
-        (lambda d, x: d * x.cos() * torch.tensor([1.0, 2.0, 1.0]), "3 of 9 elements are wrong"),
-        (lambda d, x: d * x.cos() / torch.zeros(()), "the gradient is not finite although the function is"),
+        (lambda d, x: -d * x.cos(), "-1 times"),
+        (lambda d, x: 0 * d, "zero"),
+        (lambda d, x: (d * x.cos()).T, "transpose"),
+        (lambda d, x: d * x.cos() * torch.tensor([1.0, 2.0, 1.0]), "3 of 9"),
+        (lambda d, x: d * x.cos() / torch.zeros(()), "not finite"),
     ],
 )
 def test_the_hint_says_what_to_look_at(backward, hint: str) -> None:

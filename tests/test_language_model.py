@@ -247,19 +247,19 @@ def test_the_models_learn_a_text_by_heart(kind: str) -> None:
 
 
 def test_bad_input_is_named() -> None:
-    with pytest.raises(ValueError, match="num_words must be a whole number, at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"num_words.*\b1\b"):
         WindowLanguageModel(1)
-    with pytest.raises(ValueError, match="dropout must be a finite number at least 0 and below 1, got 1"):
+    with pytest.raises(ValueError, match=r"dropout.*1\.0"):
         RecurrentLanguageModel(5, dropout=1.0)
-    with pytest.raises(ValueError, match="clip must be a finite number above 0, got -1"):
+    with pytest.raises(ValueError, match="clip.*-1"):
         RecurrentLanguageModel(5, clip=-1.0)
-    with pytest.raises(ValueError, match="f must be one of the units"):
+    with pytest.raises(ValueError, match=r"\bf\b.*<built-in"):
         RecurrentLanguageModel(5, f=torch.tanh)
-    with pytest.raises(ValueError, match=r"context must have shape \(..., 4\), got \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"context.*\(3, 3\)"):
         window_model()(WORDS[:, :3])
-    with pytest.raises(IndexError, match="target must lie in 0 to 6"):
+    with pytest.raises(IndexError, match=r"target.*\b7\b"):
         window_model().loss(WORDS, torch.tensor([0, 1, 7]))
-    with pytest.raises(ValueError, match=r"a_0 must have shape \(3, 5\)"):
+    with pytest.raises(ValueError, match=r"a_0.*\(2, 5\)"):
         recurrent_model().loss(WORDS, TARGET, torch.zeros(2, 5, dtype=torch.float64))
 
 

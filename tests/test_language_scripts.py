@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from pathlib import Path
 from unittest import mock
 
@@ -127,26 +128,26 @@ def test_nearest_words_have_the_largest_cosines(trained) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--lr", "0"], "lr must be a finite number above 0, got 0"),
-        (["--dev", "train.txt"], "train must be given where dev or test is"),
-        (["--train", "nowhere.txt"], "nowhere.txt"),
-        (["--train", "empty.txt"], "empty.txt: expected sentences, one a line, got none for train"),
-        (["--train", "binary.txt"], "binary.txt:1: expected UTF-8 text, got the byte"),
-        (["--train", "nul.txt"], "nul.txt:1: expected UTF-8 text, got the byte 0x00"),
-        (["--train", "line.txt"], "line.txt: expected sentences, one a line, got none for dev; without --dev"),
-        (["--train", "line.txt", "--dev", "dev.txt", "--size", "7"], "train must have at least 8 words, a context and"),
+        (["--lr", "0"], r"\blr\b.*0\.0"),
+        (["--dev", "train.txt"], r"\btrain\b.*\bdev\b"),
+        (["--train", "nowhere.txt"], r"nowhere\.txt"),
+        (["--train", "empty.txt"], r"empty\.txt: .*\btrain\b"),
+        (["--train", "binary.txt"], r"binary\.txt:1: .*UTF-8"),
+        (["--train", "nul.txt"], r"nul\.txt:1: .*0x00"),
+        (["--train", "line.txt"], r"line\.txt: .*\bdev\b.*--dev"),
+        (["--train", "line.txt", "--dev", "dev.txt", "--size", "7"], r"\btrain\b.*\b8\b.*\b7\b"),
         (
             ["--train", "line.txt", "--dev", "dev.txt", "--model", "recurrent"],
-            "train must have at least 32 words, one for each of --rows, got 7",
+            r"\btrain\b.*\b32\b.*--rows.*\b7\b",
         ),
-        (["--train", "line.txt", "--dev", "dev.txt", "--min-count", "9"], "min-count must leave a word to train on"),
-        (["--train", "train.txt", "--test", "empty.txt"], "empty.txt: expected sentences, one a line, got none for"),
-        (["--max-words", "2"], "max_words must be a whole number, at least 3, got 2"),
-        (["--out", "."], "out must be a file, and . is a folder"),
-        (["--max-words", "3000000"], "max_words must be a finite number at most 2000000, got 3000000"),
-        (["--train", "pipe"], "pipe: expected a file, which is read more than once, and it is none"),
-        (["--train", "train.txt", "--out", "pipe"], "out must be a file, and pipe is none"),
-        (["--train", "train.txt", "--hidden", "1000000000000"], "not enough memory for these settings"),
+        (["--train", "line.txt", "--dev", "dev.txt", "--min-count", "9"], r"min-count.*\b9\b"),
+        (["--train", "train.txt", "--test", "empty.txt"], r"empty\.txt: .*\btest\b"),
+        (["--max-words", "2"], r"max_words.*\b2\b"),
+        (["--out", "."], r"\bout\b.*folder"),
+        (["--max-words", "3000000"], "max_words.*3000000"),
+        (["--train", "pipe"], "pipe: .*file"),
+        (["--train", "train.txt", "--out", "pipe"], r"\bout\b.*pipe"),
+        (["--train", "train.txt", "--hidden", "1000000000000"], "memory.*--hidden"),
     ],
 )
 def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str], message: str) -> None:
@@ -160,7 +161,7 @@ def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str]
     before = sorted(folder.rglob("*"))
     result = run("train_language_model", *arguments, cwd=folder)
     assert result.returncode == 2
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert re.search(message, result.error)
     assert "Traceback" not in result.stderr
     assert "epoch" not in result.stdout
     assert sorted(folder.rglob("*")) == before
@@ -169,17 +170,17 @@ def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["the frog and the fox"], "the vocabulary of this model does not have 'frog', 'and', 'fox'"),
-        (["--nearest", "the cat"], "nearest takes one word, got 2: 'the cat'"),
-        (["the", "--checkpoint", "train.txt"], "expected a checkpoint of this script"),
-        (["the", "--checkpoint", "tagger.pt"], "tagger.pt: expected a checkpoint with language, model, text"),
-        (["--nearest", "frog"], "the vocabulary of this model does not have 'frog'"),
-        (["the", "--checkpoint", "nan.pt"], "and its weights are not all finite"),
-        (["the", "--checkpoint", "hollow.pt"], "hollow.pt: expected a whole checkpoint of train_language_model"),
-        (["the", "--nearest", "the"], "give either a prompt or --nearest"),
-        (["--temperature", "-1"], "temperature must be a finite number at least 0, got -1.0"),
-        (["--length", "0"], "length must be a whole number, at least 1, got 0"),
-        (["--checkpoint", "nowhere.pt"], "nowhere.pt"),
+        (["the frog and the fox"], "vocabulary.*'frog', 'and', 'fox'"),
+        (["--nearest", "the cat"], r"nearest.*\b2\b.*'the cat'"),
+        (["the", "--checkpoint", "train.txt"], r"train\.txt: "),
+        (["the", "--checkpoint", "tagger.pt"], r"tagger\.pt: .*language"),
+        (["--nearest", "frog"], "vocabulary.*'frog'"),
+        (["the", "--checkpoint", "nan.pt"], r"nan\.pt: .*finite"),
+        (["the", "--checkpoint", "hollow.pt"], r"hollow\.pt: "),
+        (["the", "--nearest", "the"], "prompt.*--nearest"),
+        (["--temperature", "-1"], r"temperature.*-1\.0"),
+        (["--length", "0"], r"length.*\b0\b"),
+        (["--checkpoint", "nowhere.pt"], r"nowhere\.pt"),
     ],
 )
 def test_bad_input_for_a_prompt_is_one_sentence(trained, arguments: list[str], message: str) -> None:
@@ -191,7 +192,7 @@ def test_bad_input_for_a_prompt_is_one_sentence(trained, arguments: list[str], m
     torch.save(content, folder / "nan.pt")
     result = run("generate", *arguments, cwd=folder)
     assert (result.returncode, result.stdout) == (2, "")
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert re.search(message, result.error)
     assert "Traceback" not in result.stderr
 
 
@@ -370,16 +371,13 @@ def test_vectors_are_trained_on_raw_text_and_taken_by_the_tagger(tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--window", "4"], "window must be odd"),
-        (["--margin", "-1"], "margin must be a finite number at least 0"),
-        (["--train", "train.txt", "--nearest", "frog"], "nearest must name words of the text, got 'frog'"),
-        (["--train", "nowhere.txt"], "nowhere.txt"),
-        (["--dev", "train.txt"], "train must be given where dev is"),
-        (
-            ["--train", "train.txt", "--dev", "other.txt"],
-            "dev must hold a word that train has 2 times or more, got none",
-        ),
-        (["--train", "train.txt", "--out", "."], "out must be a file, and . is a folder"),
+        (["--window", "4"], r"window.*odd.*\b4\b"),
+        (["--margin", "-1"], "margin.*-1"),
+        (["--train", "train.txt", "--nearest", "frog"], "nearest.*'frog'"),
+        (["--train", "nowhere.txt"], r"nowhere\.txt"),
+        (["--dev", "train.txt"], r"\btrain\b.*\bdev\b"),
+        (["--train", "train.txt", "--dev", "other.txt"], r"\bdev\b.*\btrain\b.*\b2\b"),
+        (["--train", "train.txt", "--out", "."], r"\bout\b.*folder"),
     ],
 )
 def test_bad_input_for_vectors_is_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -387,5 +385,5 @@ def test_bad_input_for_vectors_is_one_sentence(tmp_path: Path, arguments: list[s
     (tmp_path / "other.txt").write_text("nothing known\n")
     result = run("train_vectors", *arguments, cwd=tmp_path)
     assert result.returncode == 2
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert re.search(message, result.error)
     assert not (tmp_path / "runs").exists()

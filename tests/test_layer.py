@@ -49,9 +49,9 @@ def test_affine_under_torch_func() -> None:
 
 
 def test_affine_names_what_does_not_fit() -> None:
-    with pytest.raises(ValueError, match=r"^W must have shape \(m, n\) with n = 4 from x, got \(2, 5\)"):
+    with pytest.raises(ValueError, match=r"\bW\b.*\(2, 5\)"):
         affine(torch.zeros(3, 4), torch.zeros(2, 5))
-    with pytest.raises(ValueError, match=r"^b must have shape \(m,\) with m = 2 from W, got \(3,\)"):
+    with pytest.raises(ValueError, match=r"\bb\b.*\(3,\)"):
         affine(torch.zeros(3, 4), torch.zeros(2, 4), torch.zeros(3))
 
 
@@ -64,9 +64,9 @@ def test_layer_is_the_unit_of_its_affine() -> None:
     assert not layer.b.any()
     assert repr(Layer(3, 4, tanh)) == "Layer(n=3, m=4, f=tanh)"
     assert Layer(3, 4, dtype=torch.float64).W.dtype == torch.float64
-    with pytest.raises(ValueError, match="m must be a whole number, at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"\bm\b.*\b0\b"):
         Layer(3, 0)
-    with pytest.raises(TypeError, match="f must be a function"):
+    with pytest.raises(TypeError, match=r"\bf\b.*'tanh'"):
         Layer(3, 4, "tanh")
 
 
@@ -101,11 +101,11 @@ def test_embedding_under_vmap() -> None:
 
 def test_embedding_names_a_word_that_is_not_there() -> None:
     L = torch.zeros(4, 2)
-    with pytest.raises(IndexError, match=r"^indices must lie in 0 to 3, the rows of L, got 4"):
+    with pytest.raises(IndexError, match=r"indices.*\b4\b"):
         embedding(torch.tensor([0, 4]), L)
-    with pytest.raises(IndexError, match=r"got -1"):
+    with pytest.raises(IndexError, match="indices.*-1"):
         embedding(torch.tensor([0, -1]), L)
-    with pytest.raises(TypeError, match=r"^indices must hold indices"):
+    with pytest.raises(TypeError, match=r"indices.*torch\.float32"):
         embedding(torch.tensor([0.0]), L)
 
 
@@ -142,7 +142,7 @@ def test_layer_under_autocast_is_torchs_linear(inside: bool) -> None:
 
 
 def test_mixed_types_are_named() -> None:
-    with pytest.raises(TypeError, match=r"^W must have the dtype of x, torch.float32, got torch.float64"):
+    with pytest.raises(TypeError, match=r"\bW\b.*torch\.float64"):
         affine(torch.zeros(2, 3), torch.zeros(4, 3, dtype=torch.float64))
 
 

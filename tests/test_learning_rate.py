@@ -33,7 +33,7 @@ def test_groups_hold_each_parameter_once_and_fit_any_optimizer() -> None:
     groups = fan_in_groups(net, 0.1)
     assert sum(len(group["params"]) for group in groups) == 2
     torch.optim.SGD(groups, lr=1.0)
-    with pytest.raises(ValueError, match="module must have a parameter that requires a gradient"):
+    with pytest.raises(ValueError, match="module.*Sequential"):
         fan_in_groups(net.requires_grad_(False), 0.1)
 
 
@@ -92,9 +92,9 @@ def test_decay_can_be_asked_for_any_time() -> None:
     assert scheduler.get_last_lr() == [pytest.approx(0.25)]
 
 
-@pytest.mark.parametrize("wrong", [0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
 def test_rates_name_what_is_wrong(wrong: float) -> None:
-    with pytest.raises(ValueError, match="tau must be a finite number above 0"):
+    with pytest.raises(ValueError, match=f"tau.*{wrong}"):
         InverseDecay(optimizer(1.0), wrong)
-    with pytest.raises(ValueError, match="lr must be a finite number above 0"):
+    with pytest.raises(ValueError, match=rf"\blr\b.*{wrong}"):
         fan_in_groups(Layer(2, 2), wrong)

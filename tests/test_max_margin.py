@@ -75,13 +75,13 @@ def test_module_is_the_function() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda s: max_margin_loss(s, torch.zeros(4)), ValueError, r"s_c must have the shape of s, \(3,\), got \(4,\)"),
-        (lambda s: max_margin_loss(s, torch.zeros(3, 1)), ValueError, r"s_c must have the shape of s, \(3,\)"),
-        (lambda s: max_margin_loss(s, s, -1), ValueError, "margin must be a finite number at least 0, got -1"),
-        (lambda s: max_margin_loss(s, s, math.inf), ValueError, "margin"),
-        (lambda s: max_margin_loss(s, s, 1, "avg"), ValueError, "reduction must be one of 'mean', 'sum', 'none'"),
-        (lambda s: max_margin_loss(s, 1.0), TypeError, "s_c must be a torch.Tensor, got float"),
-        (lambda s: MaxMarginLoss(reduction="all"), ValueError, "reduction"),
+        (lambda s: max_margin_loss(s, torch.zeros(4)), ValueError, r"s_c.*\(4,\)"),
+        (lambda s: max_margin_loss(s, torch.zeros(3, 1)), ValueError, r"s_c.*\(3, 1\)"),
+        (lambda s: max_margin_loss(s, s, -1), ValueError, "margin.*-1"),
+        (lambda s: max_margin_loss(s, s, math.inf), ValueError, "margin.*inf"),
+        (lambda s: max_margin_loss(s, s, 1, "avg"), ValueError, "reduction.*'avg'"),
+        (lambda s: max_margin_loss(s, 1.0), TypeError, r"s_c.*\bfloat\b"),
+        (lambda s: MaxMarginLoss(reduction="all"), ValueError, "reduction.*'all'"),
     ],
 )
 def test_loss_names_what_is_wrong(call, error: type[Exception], message: str) -> None:
@@ -97,5 +97,5 @@ def test_the_margin_is_not_lost_beside_large_scores(dtype: torch.dtype) -> None:
 
 
 def test_bad_pairs_of_types_are_named() -> None:
-    with pytest.raises(ValueError, match="s_c must have the shape of s"):
+    with pytest.raises(ValueError, match=r"s_c.*\(3, 2\)"):
         max_margin_loss(torch.zeros(2, 1), torch.zeros(3, 2))

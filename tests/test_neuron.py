@@ -37,15 +37,15 @@ def test_neuron_under_vmap() -> None:
 
 def test_neuron_names_what_does_not_fit() -> None:
     x, w, b = torch.zeros(2, 3), torch.zeros(3), torch.zeros(())
-    with pytest.raises(ValueError, match=r"^w must have shape \(n,\) with n = 3 from x, got \(4,\)"):
+    with pytest.raises(ValueError, match=r"\bw\b.*\(4,\)"):
         activation(x, torch.zeros(4), b)
-    with pytest.raises(ValueError, match=r"^b must have shape \(\), got \(1,\)"):
+    with pytest.raises(ValueError, match=r"\bb\b.*\(1,\)"):
         activation(x, w, torch.zeros(1))
-    with pytest.raises(ValueError, match=r"^wb must have shape .* got \(3,\)"):
+    with pytest.raises(ValueError, match=r"\bwb\b.*\(3,\)"):
         augmented_activation(x, w)
-    with pytest.raises(ValueError, match=r"^x must have shape"):
+    with pytest.raises(ValueError, match=r"\bx\b.*\(\)"):
         augmented_activation(torch.tensor(1.0), w)
-    with pytest.raises(TypeError, match=r"^f must be a function of one tensor.*UNITS"):
+    with pytest.raises(TypeError, match=r"\bf\b.*'tanh'"):
         activation(x, w, b, "tanh")
-    with pytest.raises(TypeError, match=r"^x must be a real floating-point tensor, got torch.int64"):
+    with pytest.raises(TypeError, match=r"\bx\b.*torch\.int64"):
         activation(torch.zeros(2, 3, dtype=torch.int64), w, b)

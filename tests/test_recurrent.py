@@ -97,21 +97,21 @@ def test_errors_that_would_explode_do_not() -> None:
 
 def test_bad_input_is_named() -> None:
     x, W, H, b, a_0 = draw((2,), 3, 2, 4)
-    with pytest.raises(ValueError, match=r"H must have shape \(m, m\) with m = 4 from W, m = 4 from W, got \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"\bH\b.*\(4, 3\)"):
         elman(x, W, H[:, :3], b)
-    with pytest.raises(ValueError, match=r"x must have shape \(..., T, n\) with at least one step, got \(2, 0, 2\)"):
+    with pytest.raises(ValueError, match=r"\bx\b.*\(2, 0, 2\)"):
         elman(x[:, :0], W, H, b)
-    with pytest.raises(ValueError, match=r"a_0 must have shape \(2, 4\), the batch of x and m, got \(4,\)"):
+    with pytest.raises(ValueError, match=r"a_0.*\(4,\)"):
         elman(x, W, H, b, a_0[0])
-    with pytest.raises(ValueError, match="f must be one of the units of cs224d_l3, sigmoid, tanh"):
+    with pytest.raises(ValueError, match=r"\bf\b.*<built-in"):
         elman(x, W, H, b, f=torch.tanh)
-    with pytest.raises(ValueError, match="clip must be a finite number above 0, got 0"):
-        elman(x, W, H, b, clip=0)
-    with pytest.raises(ValueError, match="f must be one of the units"):
+    with pytest.raises(ValueError, match=r"clip.*0\.0"):
+        elman(x, W, H, b, clip=0.0)
+    with pytest.raises(ValueError, match=r"\bf\b.*<built-in"):
         Elman(2, 3, f=torch.tanh)
-    with pytest.raises(ValueError, match="clip must be a finite number above 0, got -1"):
+    with pytest.raises(ValueError, match="clip.*-1"):
         Elman(2, 3, clip=-1)
-    with pytest.raises(ValueError, match="m must be a whole number, at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"\bm\b.*\b0\b"):
         Elman(2, 0)
 
 

@@ -56,9 +56,9 @@ def test_tied_weights_count_once_and_tied_vectors_not_at_all() -> None:
 def test_penalty_names_what_is_wrong() -> None:
     W = torch.zeros(2, 2)
     for lam in (-0.1, math.nan, math.inf):
-        with pytest.raises(ValueError, match="lam must be a finite number at least 0"):
+        with pytest.raises(ValueError, match=f"lam.*{lam}"):
             l2_penalty([W], lam)
-    with pytest.raises(ValueError, match="weights must hold at least one tensor"):
+    with pytest.raises(ValueError, match="weights"):
         l2_penalty([], 0.1)
-    with pytest.raises(TypeError, match=r"weights\[1\] must be a real floating-point tensor"):
+    with pytest.raises(TypeError, match=r"weights\[1\].*torch\.int64"):
         l2_penalty([W, torch.arange(3)], 0.1)

@@ -1,6 +1,7 @@
 """The scripts, run small, as a user runs them."""
 
 import json
+import re
 from pathlib import Path
 from unittest import mock
 
@@ -118,21 +119,21 @@ def test_every_setting_runs(trained, unit: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--lr", "-1"], "lr must be a finite number above 0, got -1.0"),
-        (["--window", "4"], "window must be odd"),
-        (["--unit", "cosine"], "sigmoid"),
-        (["--dev", "train.txt"], "train must be given where dev or test is"),
-        (["--train", "nowhere.txt"], "nowhere.txt"),
-        (["--train", "broken.txt"], "broken.txt:2: expected 2 columns"),
-        (["--train", "all_o.txt"], "the tags to train on must hold O and one more, got ['O']"),
-        (["--train", "train.txt", "--dev", "person.txt"], "['I-PER'] are not"),
-        (["--train", "train.txt", "--vectors", "foreign.txt"], "expected vectors of some of the words to train on"),
-        (["--seed", "-1"], "seed must be a finite number at least 0"),
-        (["--device", "meta"], "device must be auto, cpu, cuda"),
-        (["--train", "nowhere.txt", "--out", "a/b/c.pt"], "nowhere.txt"),
-        (["--train", "train.txt", "--vectors", "short.txt"], "short.txt:2: expected a word and 2 numbers, got 1"),
-        (["--device", "toaster"], "device must be auto, cpu, cuda"),
-        (["--out", "."], "out must be a file, and . is a folder"),
+        (["--lr", "-1"], r"\blr\b.*-1\.0"),
+        (["--window", "4"], r"window.*odd.*\b4\b"),
+        (["--unit", "cosine"], "'cosine'.*unit"),
+        (["--dev", "train.txt"], r"\btrain\b.*\bdev\b"),
+        (["--train", "nowhere.txt"], r"nowhere\.txt"),
+        (["--train", "broken.txt"], r"broken\.txt:2: .*'b'"),
+        (["--train", "all_o.txt"], r"tags.*\['O'\]"),
+        (["--train", "train.txt", "--dev", "person.txt"], "tags.*'I-PER'"),
+        (["--train", "train.txt", "--vectors", "foreign.txt"], r"foreign\.txt"),
+        (["--seed", "-1"], "seed.*-1"),
+        (["--device", "meta"], "device.*'meta'"),
+        (["--train", "nowhere.txt", "--out", "a/b/c.pt"], r"nowhere\.txt"),
+        (["--train", "train.txt", "--vectors", "short.txt"], r"short\.txt:2: .*\b1\b"),
+        (["--device", "toaster"], "device.*'toaster'"),
+        (["--out", "."], r"\bout\b.*folder"),
     ],
 )
 def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str], message: str) -> None:
@@ -145,7 +146,7 @@ def test_bad_input_is_one_sentence_before_any_work(trained, arguments: list[str]
     before = sorted(folder.rglob("*"))
     result = run("train_window", *arguments, cwd=folder)
     assert result.returncode == 2
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert re.search(message, result.error)
     assert "Traceback" not in result.stderr
     assert "epoch" not in result.stdout
     assert sorted(folder.rglob("*")) == before
@@ -155,15 +156,10 @@ def test_tag_refuses_what_is_no_checkpoint(trained) -> None:
     folder, _ = trained
     torch.save({"model": 1}, folder / "foreign.pt")
     torch.save({"model": {}, "words": [], "tags": [], "network": {}, "threshold": 0}, folder / "hollow.pt")
-    for name, message in [
-        ("train.txt", "expected a checkpoint of this script, and it cannot be read as one"),
-        ("foreign.pt", "another kind of file"),
-        ("nowhere.pt", "nowhere.pt"),
-        ("hollow.pt", "hollow.pt: expected a whole checkpoint of train_window.py"),
-    ]:
+    for name in ("train.txt", "foreign.pt", "nowhere.pt", "hollow.pt"):
         result = run("tag", "a b", "--checkpoint", name, cwd=folder)
         assert result.returncode == 2
-        assert message in result.stderr
+        assert name in result.stderr
         assert "Traceback" not in result.stderr
     assert run("tag", cwd=folder).returncode == 2
 
@@ -372,7 +368,7 @@ def test_an_exported_tagger_is_the_tagger(trained, objective: str) -> None:
     torch.testing.assert_close(vectors, tagger.model.input.L.weight[2:].detach(), rtol=1e-5, atol=1e-6)
     assert run("export", "nowhere.pt", cwd=folder).returncode == 2
     for same in (("--program", "e.pt"), ("--vectors", "./e.pt"), ("--program", "x", "--vectors", "x")):
-        assert "must be different files" in run("export", "e.pt", *same, cwd=folder).stderr
+        assert re.search("checkpoint.*program.*vectors", run("export", "e.pt", *same, cwd=folder).error)
 
 
 def test_tagging_a_stream_in_pieces(trained) -> None:

@@ -118,17 +118,17 @@ def test_nothing_but_ignored_examples_is_nan_without_a_gradient() -> None:
 
 def test_loss_names_what_is_wrong() -> None:
     z = torch.zeros(2, 3)
-    with pytest.raises(IndexError, match="target must lie in 0 to 2, the classes of z, got 3"):
+    with pytest.raises(IndexError, match=r"target.*\b3\b"):
         softmax_cross_entropy(z, torch.tensor([0, 3]))
-    with pytest.raises(ValueError, match=r"target must have the shape of z without its last size, \(2,\), got \(3,\)"):
+    with pytest.raises(ValueError, match=r"target.*\(3,\)"):
         softmax_cross_entropy(z, torch.tensor([0, 1, 2]))
-    with pytest.raises(TypeError, match="target must hold indices"):
+    with pytest.raises(TypeError, match=r"target.*torch\.float32"):
         softmax_cross_entropy(z, torch.tensor([0.0, 1.0]))
-    with pytest.raises(ValueError, match="reduction"):
+    with pytest.raises(ValueError, match="reduction.*'average'"):
         softmax_cross_entropy(z, torch.tensor([0, 1]), "average")
-    with pytest.raises(ValueError, match="label_smoothing must be a finite number at least 0 and at most 1, got 1.5"):
+    with pytest.raises(ValueError, match=r"label_smoothing.*1\.5"):
         softmax_cross_entropy(z, torch.tensor([0, 1]), label_smoothing=1.5)
-    with pytest.raises(ValueError, match=r"weight must have shape \(K,\) with K = 3 from z, got \(2,\)"):
+    with pytest.raises(ValueError, match=r"weight.*\(2,\)"):
         softmax_cross_entropy(z, torch.tensor([0, 1]), weight=torch.ones(2))
 
 

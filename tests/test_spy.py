@@ -59,5 +59,5 @@ def test_a_node_without_its_function_is_found_by_its_type(monkeypatch: pytest.Mo
 def test_a_blind_spy_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     spy.assert_spy_sees.__wrapped__()
     monkeypatch.setattr(spy, "function_of", lambda node: None)
-    with pytest.raises(RuntimeError, match="the gradient check cannot observe backward passes in torch"):
+    with pytest.raises(RuntimeError, match="calls=0"):
         spy.assert_spy_sees.__wrapped__()

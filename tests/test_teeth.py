@@ -69,5 +69,5 @@ def test_a_derivative_off_by_a_thousandth_is_caught(
 
     monkeypatch.setattr(FUNCTIONS[name], "backward", staticmethod(wrong))
     f, inputs = CALLS[name]
-    with pytest.raises(GradientCheckError, match="the gradient is wrong at"):
+    with pytest.raises(GradientCheckError, match="d/d"):
         check_gradients(f, inputs)

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -142,7 +143,7 @@ def test_a_signal_stops_after_the_update_and_saves(
     with during(5, lambda _: os.kill(os.getpid(), number)):
         stopped = train(folder, kind)
     assert stopped.returncode == 128 + number
-    assert stopped.stderr.strip().endswith("and saved: --resume goes on from there")
+    assert "--resume" in stopped.stderr
     assert state(folder, kind)["step"] == 6
     assert {n: signal.getsignal(n) for n in SIGNALS} == handlers
     again = train(folder, kind, "--resume")
@@ -170,17 +171,17 @@ def test_a_run_that_has_ended_goes_on_for_more_epochs(folder: Path) -> None:
 
 
 def test_going_on_with_other_settings_or_data_is_refused(folder: Path) -> None:
-    assert "resume needs a run in out, and there is no" in train(folder, "softmax", "--resume").stderr
+    assert re.search(r"resume.*\bout\b.*softmax\.last\.pt", train(folder, "softmax", "--resume").error)
     with during(4, kill), pytest.raises(KilledError):
         train(folder, "softmax", "--save-every", 0)
     before = sorted((path, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
     refused = train(folder, "softmax", "--resume", "--lr", 0.1, "--batch", 4)
     assert refused.returncode == 2
-    assert "resume must not change batch from 8 to 4, lr from 0.3 to 0.1; --accept-changes allows it" in refused.stderr
+    assert re.search(r"resume.*batch.*8.*4.*lr.*0\.3.*0\.1.*--accept-changes", refused.error)
     (folder / "columns.txt").write_text(COLUMNS + "Kyiv LOC\n. O\n")
     other = train(folder, "softmax", "--resume")
     assert other.returncode == 2
-    assert "resume must have the data of softmax.last.pt" in other.stderr
+    assert re.search(r"resume.*data.*softmax\.last\.pt", other.error)
     (folder / "columns.txt").write_text(COLUMNS)
     assert before == sorted((path, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
     assert train(folder, "softmax", "--resume", "--lr", 0.1, "--accept-changes").returncode == 0
@@ -188,7 +189,7 @@ def test_going_on_with_other_settings_or_data_is_refused(folder: Path) -> None:
     assert changed["settings"]["lr"] == changed["optimizer"]["param_groups"][0]["lr"] == 0.1
     (folder / "columns.txt").write_text(COLUMNS.replace("Rome LOC", "Rome O"))
     relabelled = run("train_window", "--resume", "--out", "softmax.pt", cwd=folder)
-    assert "resume must have the data of softmax.last.pt" in relabelled.stderr
+    assert re.search(r"resume.*data.*softmax\.last\.pt", relabelled.error)
 
 
 def test_a_rate_that_falls_goes_on_falling_from_another_one(folder: Path) -> None:
@@ -206,7 +207,7 @@ def test_a_run_goes_on_with_the_files_it_had(folder: Path) -> None:
     (folder / "dev.txt").write_text(COLUMNS)
     train(folder, "softmax", "--epochs", 1)
     result = run("train_window", "--resume", "--out", "softmax.pt", "--dev", "dev.txt", "--accept-changes", cwd=folder)
-    assert "resume must have the data" in result.stderr  # and not: train must be given where dev is
+    assert re.search(r"resume.*data.*softmax\.last\.pt", result.error)  # and not: train must be given where dev is
 
 
 def test_runs_of_other_names_keep_out_of_each_others_way(folder: Path) -> None:
@@ -216,7 +217,9 @@ def test_runs_of_other_names_keep_out_of_each_others_way(folder: Path) -> None:
         assert result.returncode == 0, result.stderr
         assert "earlier run" not in result.stdout
     assert all((folder / name).exists() for name in ("lr0.1.last.pt", "lr0.2.last.pt", "a.txt.last.pt", "a.last.pt"))
-    assert "must not end in .last.pt" in run(str(script), *own, "--out", "a.last.pt", cwd=folder).stderr
+    refused = run(str(script), *own, "--out", "a.last.pt", cwd=folder)
+    assert refused.returncode == 2
+    assert re.search(r"\bout\b.* a\.last\.pt", refused.error)
 
 
 @pytest.mark.usefixtures("handlers")
@@ -242,9 +245,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor(folder: Pa
     with during(13, spoil):
         result = train(folder, "softmax")
     assert result.returncode == 3
-    assert "the loss is nan in step 14, batch " in result.stderr
-    assert "the first tensor that is not finite is the parameter hidden.W: try a smaller --lr than 0.3" in result.stderr
-    assert "softmax.last.pt has the last good state" in result.stderr
+    assert re.search(r"loss.*\bnan\b.*step 14\b.*parameter hidden\.W.*--lr.*0\.3.*softmax\.last\.pt", result.error)
     assert all(t.isfinite().all() for t in state(folder, "softmax")["model"].values())
 
 
@@ -261,7 +262,7 @@ def test_updates_that_are_not_finite_are_left_out(folder: Path) -> None:
         run.together.average_rows = spoilt
 
     with during(4, poison):
-        assert "the gradient of input.L.weight: try a smaller" in train(folder, "softmax").stderr
+        assert re.search(r"gradient.*input\.L\.weight", train(folder, "softmax").error)
     with during(4, poison):
         result = train(folder, "softmax", "--skip-nonfinite")
     assert result.returncode == 0, result.stderr
@@ -302,7 +303,7 @@ def test_a_full_disk_under_the_records(folder: Path) -> None:
     with during(3, fill):
         result = train(folder, "softmax")
     assert result.returncode == 4
-    assert "cannot write softmax.jsonl: No space left on device" in result.stderr
+    assert f"softmax.jsonl: {os.strerror(errno.ENOSPC)}" in result.error
 
 
 def full_disk(*_: Any) -> None:
@@ -316,7 +317,7 @@ def test_a_full_disk_leaves_what_was_saved(folder: Path) -> None:
         result = train(folder, "softmax", "--resume", "--epochs", 2)
     mock.patch.stopall()
     assert result.returncode == 4
-    assert "No space left on device; softmax.last.pt is as it was before" in result.stderr
+    assert f"softmax.last.pt: {os.strerror(errno.ENOSPC)}" in result.error
     assert (folder / "softmax.last.pt").read_bytes() == before
     assert not list(folder.glob("*.partial"))
 
@@ -332,7 +333,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         write(lambda: 1 / 0)
-    with pytest.raises(CannotSaveError, match="file is as it was before"):
+    with pytest.raises(CannotSaveError, match=rf"\bfile: {os.strerror(errno.ENOSPC)}"):
         write(full_disk)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -435,9 +436,10 @@ def test_a_hostile_file_is_refused_and_not_run(folder: Path, kind: str, save: Ca
     keys = "settings model words tags network threshold processes order generator optimizer task data".split()
     for name in ("softmax.last.pt", "evil.pt"):
         save(dict.fromkeys(keys) | {"version": HOSTILE[kind]}, folder / name)
-    for result in (train(folder, "softmax", "--resume"), run("tag", "a", "--checkpoint", "evil.pt", cwd=folder)):
+    resumed, tagged = train(folder, "softmax", "--resume"), run("tag", "a", "--checkpoint", "evil.pt", cwd=folder)
+    for name, result in (("softmax.last.pt", resumed), ("evil.pt", tagged)):
         assert result.returncode == 2
-        assert "cannot be read as one" in result.stderr
+        assert re.search(rf"{name}: .*\bread\b", result.error)
     assert not (folder / "harmed").exists()
 
 
@@ -449,21 +451,21 @@ def test_a_damaged_or_newer_state_is_one_sentence(folder: Path) -> None:
         path.write_bytes(whole[:size])
         result = train(folder, "softmax", "--resume")
         assert (result.returncode, result.stderr.count("\n")) == (2, 1)
-        assert "softmax.last.pt: expected a checkpoint of this script" in result.stderr
+        assert re.search(r"softmax\.last\.pt: .*\bread\b", result.error)
     for changed, message in (
-        ({**content, "version": "9.0"}, "expected a checkpoint of version 0.1.0 or older, got 9.0"),
-        ({k: v for k, v in content.items() if k != "order"}, "another kind of file"),
-        ({**content, "model": {}}, "expected the state of such a run, and"),
-        ({**content, "optimizer": {}}, "expected the state of such a run, and"),
-        ({**content, "order": torch.zeros(3)}, "expected the state of such a run, and"),
-        ({**content, "processes": []}, "resume must have as many processes"),
-        ({**content, "settings": None}, "expected the settings of such a run, and"),
-        ({**content, "settings": {"lr": "x"}}, "expected the settings of such a run, and"),
+        ({**content, "version": "9.0"}, r"version.*9\.0"),
+        ({k: v for k, v in content.items() if k != "order"}, "order"),
+        ({**content, "model": {}}, "state"),
+        ({**content, "optimizer": {}}, "state"),
+        ({**content, "order": torch.zeros(3)}, "state"),
+        ({**content, "processes": []}, r"\b0\b.*\b1\b"),
+        ({**content, "settings": None}, "settings"),
+        ({**content, "settings": {"lr": "x"}}, "settings"),
     ):
         torch.save(changed, path)
         result = train(folder, "softmax", "--resume")
         assert result.returncode == 2
-        assert message in result.stderr
+        assert re.search(rf"softmax\.last\.pt\b.*{message}", result.error)
         assert "Traceback" not in result.stderr
 
 
@@ -603,7 +605,7 @@ def test_two_processes_train_as_one(folder: Path, kind: str) -> None:
     if kind == "recurrent":
         (folder / "two.last.pt").rename(folder / "recurrent.last.pt")
         refused = train(folder, kind, *alone, "--resume", "--epochs", 3)
-        assert "resume must have as many processes as recurrent.last.pt, 2, got 1" in refused.stderr
+        assert re.search(r"resume.*processes.*recurrent\.last\.pt.*\b2\b.*\b1\b", refused.error)
         assert train(folder, kind, *alone, "--resume", "--epochs", 3, "--accept-changes").returncode == 0
 
 

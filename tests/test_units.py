@@ -164,18 +164,22 @@ def test_modules_show_their_settings() -> None:
 
 @each_unit
 def test_units_refuse_what_is_no_floating_point_tensor(name: str) -> None:
-    for wrong in (torch.arange(3), torch.ones(2, dtype=torch.complex64), 1.0):
-        with pytest.raises(TypeError, match=r"^z must be a "):
+    for wrong, kind in (
+        (torch.arange(3), "int64"),
+        (torch.ones(2, dtype=torch.complex64), "complex64"),
+        (1.0, "float"),
+    ):
+        with pytest.raises(TypeError, match=rf"\bz\b.*\b{kind}\b"):
             UNITS[name].f(wrong)
 
 
 def test_settings_of_units_are_checked() -> None:
     z = torch.zeros(1)
-    with pytest.raises(ValueError, match="negative_slope must be a finite number, got nan"):
+    with pytest.raises(ValueError, match="negative_slope.*nan"):
         leaky_relu(z, math.nan)
-    with pytest.raises(ValueError, match="max_val must be a finite number at least 1, got -1"):
+    with pytest.raises(ValueError, match="max_val.*-1"):
         hardtanh(z, 1, -1)
-    with pytest.raises(TypeError, match="negative_slope"):
+    with pytest.raises(TypeError, match="negative_slope.*'0.1'"):
         LeakyReLU("0.1")
 
 

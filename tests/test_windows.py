@@ -50,17 +50,17 @@ def test_corruption_draws_every_other_word_as_often(generator: torch.Generator) 
 
 
 def test_windows_name_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match="size must be odd.*got 4"):
+    with pytest.raises(ValueError, match=r"size.*odd.*\b4\b"):
         sliding_windows(torch.arange(5), 4, pad=0)
-    with pytest.raises(ValueError, match=r"words must be one sentence, \(T,\), got \(1, 5\)"):
+    with pytest.raises(ValueError, match=r"words.*\(1, 5\)"):
         sliding_windows(torch.arange(5)[None], 5, pad=0)
-    with pytest.raises(TypeError, match="words must hold indices"):
+    with pytest.raises(TypeError, match=r"words.*torch\.float32"):
         sliding_windows(torch.zeros(5), 5, pad=0)
-    with pytest.raises(ValueError, match="num_words must be a whole number, at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"num_words.*\b1\b"):
         corrupt(torch.zeros(2, 5, dtype=torch.int64), 1)
-    with pytest.raises(ValueError, match="must be odd.*got 4"):
+    with pytest.raises(ValueError, match=r"\bwindow\b.*odd.*\b4\b"):
         corrupt(torch.zeros(2, 4, dtype=torch.int64), 3)
-    with pytest.raises(IndexError, match="windows must lie in 0 to 2, the vocabulary, got 3"):
+    with pytest.raises(IndexError, match=r"windows.*\b3\b"):
         corrupt(torch.full((1, 5), 3), 3)
 
 
@@ -68,7 +68,7 @@ def test_windows_are_memory_of_their_own() -> None:
     windows = sliding_windows(torch.arange(5), 3, pad=0)
     windows[0, 2] = 9
     assert windows[1].tolist() == [0, 1, 2]
-    with pytest.raises(TypeError, match="pad must be a whole number"):
+    with pytest.raises(TypeError, match=r"\bpad\b.*1\.5"):
         sliding_windows(torch.arange(5), 3, pad=1.5)
 
 

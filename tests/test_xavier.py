@@ -88,9 +88,9 @@ def test_nothing_is_recorded_for_autograd() -> None:
 
 
 def test_xavier_names_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match=r"tensor must have a fan-in and a fan-out.*got \(3,\)"):
+    with pytest.raises(ValueError, match=r"tensor.*\(3,\)"):
         xavier_uniform_(torch.empty(3))
-    with pytest.raises(ValueError, match="gain must be a finite number at least 0, got inf"):
+    with pytest.raises(ValueError, match="gain.*inf"):
         xavier_uniform_(torch.empty(3, 3), gain=math.inf)
-    with pytest.raises(TypeError, match="tensor must be a real floating-point tensor"):
+    with pytest.raises(TypeError, match=r"tensor.*torch\.int64"):
         xavier_uniform_(torch.zeros(3, 3, dtype=torch.int64))
