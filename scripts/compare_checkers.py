@@ -52,7 +52,7 @@ def usual_inputs(entry: Entry) -> list[Tensor]:
     generator = torch.Generator().manual_seed(0)
     sizes: dict[str, int] = {}
     inputs = []
-    for argument in parse(entry.declaration):
+    for argument in parse(entry.declaration).arguments:
         shape = [int(d) if d.isdigit() else sizes.setdefault(d, 3 + len(sizes)) for d in argument.dims if d != "..."]
         shape = [3, 4] if "..." in argument.dims else shape
         if argument.below:

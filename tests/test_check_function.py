@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import cs224d_l3
 from cs224d_l3 import UNITS, Layer, WindowScorer
 from cs224d_l3.gradient_check import GradientCheckError, check_function, check_module, strategies
-from cs224d_l3.gradient_check.__main__ import main
+from cs224d_l3.gradient_check.__main__ import check
 from cs224d_l3.gradient_check.properties import PROPERTIES as CHECKS
 from evidence.planted_bugs import ENTRIES, Entry
 from running import start
@@ -96,13 +96,14 @@ def test_the_smallest_call_is_printed_as_code() -> None:
     entry = BY_NAME["linear, bias by the mean"]
     with pytest.raises(GradientCheckError) as error:
         check_function(entry.fn, entry.declaration, name="fn")
-    first, _, *code = str(error.value).splitlines()
-    assert re.match(r"fn, check 'gradients'.*d/db\[0\]", first)
-    assert len(code) == 4
-    values: dict[str, object] = {"torch": torch, "fn": entry.fn}
-    exec("\n".join(line.strip() for line in code[:3]), values)
+    first, *lines = str(error.value).splitlines()
+    assert first.startswith("fn, check 'gradients': the gradient is wrong at d/db[0]")
+    code = [line for line in lines[: lines.index("")] if line.startswith("    ")]
+    values: dict[str, object] = {"fn": entry.fn}
+    exec("\n".join(line.strip() for line in code), values)
     assert values["x"].shape == (2, 2)
-    assert isinstance(eval(code[3], values), Tensor)
+    assert values["y"].shape == values["v"].shape
+    assert error.value.report.failures.keys() >= {"gradients"}
 
 
 def test_what_is_not_supported_is_said_and_can_be_required() -> None:
@@ -151,14 +152,13 @@ def test_random_and_stateful_functions_are_called_so() -> None:
     ("fn", "declaration", "message"),
     [
         (torch.sin, "x", "declaration.*'x'"),
-        (torch.sin, "x=n-1", r"declaration.*\bx\b.*'n-1'"),
+        (torch.sin, "x=n*2", r"declaration.*\bx\b.*'n\*2'"),
         (torch.sin, "x=n, x=n", "declaration.*'x=n, x=n'"),
         (torch.sin, "x=... n ...", r"declaration.*\bx\b.*'\.\.\. n \.\.\.'"),
         (torch.sin, "", "declaration.*''"),
         (torch.sin, "i=n < V", "declaration.*index"),
         (lambda x: 3.0, "x=n", r"floating-point.*3\.0"),
         (lambda x: x > 0, "x=n", r"floating-point.*tensor\("),
-        (lambda x: torch.complex(x, x), "x=n", "complex"),
     ],
 )
 def test_calls_that_cannot_be_understood(fn, declaration: str, message: str) -> None:
@@ -194,12 +194,12 @@ def test_drawn_tensors_keep_to_their_domain(x: Tensor) -> None:
 
 
 def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cs224d_l3:tanh", "z=...", "--reference", "torch:tanh", "--examples", "5"]) == 0
+    assert check(["cs224d_l3:tanh", "z=...", "--reference", "torch:tanh", "--examples", "5"]) == 0
     assert capsys.readouterr().out.startswith("tanh: ok")
-    assert main(["evidence.planted_bugs:OnCtx.apply", "z=...", "--skip", "batching, second_order"]) == 1
+    assert check(["evidence.planted_bugs:OnCtx.apply", "z=...", "--skip", "batching, second_order"]) == 1
     assert "OnCtx.apply, check 'saving'" in capsys.readouterr().out
     leaky = ["torch.nn.functional:leaky_relu", "z=n", "--constant", "negative_slope=0.2", "--domain", "z=-2:2"]
-    assert main([*leaky, "--examples", "5"]) == 0
+    assert check([*leaky, "--examples", "5"]) == 0
     capsys.readouterr()
     for wrong, value in (
         (["nowhere:f", "x=n"], "nowhere:f"),
@@ -210,7 +210,7 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
         (["torch:sin", "x=n", "--domain", "x=low"], "'x=low'"),
         (["torch:__version__", "x=n"], "torch:__version__"),
     ):
-        assert main(wrong) == 2
+        assert check(wrong) == 2
         assert value in capsys.readouterr().err
 
 

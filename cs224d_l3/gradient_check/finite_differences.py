@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from .._checks import check_floating, check_number
-from .error_bounds import function_noise, richardson_bound, rounding_of_differences
+from .error_bounds import (
+    EPS,
+    first_step,
+    function_noise,
+    one_sided_slopes,
+    richardson_bound,
+    rounding_of_differences,
+)
 
 
 def numerical_gradient(J: Callable[[Tensor], Tensor], theta: Tensor, h: float = 1e-5) -> Tensor:
@@ -52,10 +59,16 @@ def _one_number(J: Tensor) -> float:
 
 
 class Derivative(NamedTuple):
-    """Finite differences and a bound of their error: inf at a kink, at a jump, and where there is no finite value."""
+    """Finite differences and a bound of their error: inf at a kink, at a jump, and where there is no finite value.
+
+    At a kink ``low`` and ``high`` bound the slopes of its two sides; elsewhere, where one of them has no limit, they
+    are infinite.
+    """
 
     value: Tensor
     bound: Tensor
+    low: Tensor
+    high: Tensor
 
 
 def numerical_jacobian(f: Callable[..., Tensor], inputs: Sequence[Tensor], h: float = 2.0**-10) -> list[Derivative]:
@@ -87,7 +100,7 @@ def numerical_jacobian(f: Callable[..., Tensor], inputs: Sequence[Tensor], h: fl
     def by_input(rows: Tensor) -> list[Tensor]:
         return [part.T.reshape(shape + x.shape) for x, part in zip(inputs, rows.split(flat.counts), strict=True)]
 
-    return [Derivative(*pair) for pair in zip(by_input(found.value), by_input(found.bound), strict=True)]
+    return [Derivative(*parts) for parts in zip(*map(by_input, found), strict=True)]
 
 
 class FlatFunction:
@@ -107,18 +120,31 @@ class FlatFunction:
         self.point = torch.cat([torch.empty(0, dtype=torch.float64), *(x.detach().reshape(-1) for x in inputs)])
         self.size = len(self.point)
         self.batched: bool | None = None
+        self.value: Tensor = None  # type: ignore[assignment]
         self.value = self(self.point[None])[0]
 
     def __call__(self, points: Tensor) -> Tensor:
         """(B, inputs) to (B, outputs)."""
         with torch.no_grad():
             if len(points) < 16 or self.batched is False:
-                return torch.stack([self._at(point) for point in points])
+                return torch.stack([self._or_nan(point) for point in points])
             if self.batched is None:
                 self.batched = self._is_batchable(points[:2])
                 return self(points)
             most = max(1, self.BATCH_ELEMENTS // max(self.size, len(self.value), 1))
-            return torch.cat([torch.func.vmap(self._at)(part) for part in points.split(most)])
+            try:
+                return torch.cat([torch.func.vmap(self._at)(part) for part in points.split(most)])
+            except Exception:  # f refuses one of them
+                return torch.stack([self._or_nan(point) for point in points])
+
+    def _or_nan(self, point: Tensor) -> Tensor:
+        """NaN where f refuses a point beside the one that it took."""
+        try:
+            return self._at(point)
+        except Exception:
+            if self.value is None:
+                raise
+            return torch.full_like(self.value, torch.nan)
 
     def _at(self, point: Tensor) -> Tensor:
         parts = [part.reshape(shape) for part, shape in zip(point.split(self.counts), self.shapes, strict=True)]
@@ -136,25 +162,28 @@ class FlatFunction:
         return torch.allclose(batch, torch.stack([self._at(p) for p in points]), rtol=1e-12, atol=0, equal_nan=True)
 
 
-def derivative(flat: FlatFunction, directions: Tensor, h: float = 2.0**-10) -> Derivative:
+def derivative(flat: FlatFunction, directions: Tensor, h: float | Tensor = 2.0**-10, eps: float = EPS) -> Derivative:
     """The derivatives of all outputs along some directions, (D, inputs), as value and bound (D, outputs).
 
     D(h) is the centred difference. Richardson's (4 D(h/2) - D(h)) / 3 is exact to O(h^4), and
     :func:`~cs224d_l3.gradient_check.error_bounds.richardson_bound` bounds its error where f is smooth within h.
     Where it is not, there is a kink or a jump, or h is too large: smaller steps follow, and the smallest bound wins.
+    h may be one step for each direction.
     """
     most = max(1, flat.BATCH_ELEMENTS // max(6 * flat.size, 6 * len(flat.value), 1))
-    noise = function_noise(flat, flat.point, flat.value)
-    parts = [_derivative(flat, part, h, noise) for part in directions.split(most)]
-    return Derivative(torch.cat([p.value for p in parts]), torch.cat([p.bound for p in parts]))
+    noise = function_noise(flat, flat.point, flat.value, eps)
+    h = torch.as_tensor(h, dtype=torch.float64).expand(len(directions)).clamp(min=first_step(eps))
+    pairs = zip(directions.split(most), h.split(most), strict=True)
+    parts = [_derivative(flat, part, steps, noise, eps) for part, steps in pairs]
+    return Derivative(*map(torch.cat, zip(*parts, strict=True)))
 
 
-def _derivative(flat: FlatFunction, directions: Tensor, h: float, noise: Tensor) -> Derivative:
+def _derivative(flat: FlatFunction, directions: Tensor, h: Tensor, noise: Tensor, eps: float) -> Derivative:
     count, y = len(directions), flat.value
     value = torch.full((count, len(y)), torch.nan, dtype=torch.float64)
-    bound = torch.full((count, len(y)), torch.inf, dtype=torch.float64)
+    bound, low, high = (torch.full_like(value, number) for number in (torch.inf, -torch.inf, torch.inf))
     if not count or not len(y):
-        return Derivative(value, bound)
+        return Derivative(value, bound, low, high)
     # a power of two, so that x + h is exact where it can be; along many elements at once f bends more
     reach = (directions.abs() * flat.point.abs()).amax(1).clamp(min=1.0)
     step = h * 2.0 ** (reach.log2().ceil() - (directions.square().sum(1).log2() / 2).round())
@@ -166,14 +195,19 @@ def _derivative(flat: FlatFunction, directions: Tensor, h: float, noise: Tensor)
         f = flat(points.reshape(-1, flat.size)).unflatten(0, (len(pending), 6))
         pairs = [(f[:, 2 * k], f[:, 2 * k + 1], h_d / 2**k) for k in range(3)]  # f(x + h), f(x - h) at h, h/2, h/4
         D = torch.stack([(f_plus - f_minus) / (2 * h_k) for f_plus, f_minus, h_k in pairs])
-        slope_gap = torch.stack([(f_plus - 2 * y + f_minus).abs() / h_k for f_plus, f_minus, h_k in pairs])
-        rounding = rounding_of_differences(noise, reach[pending][:, None], D[2], h_d)
-        limit, converged = richardson_bound(D, slope_gap, rounding)
+        right = torch.stack([(f_plus - y) / h_k for f_plus, _, h_k in pairs])
+        left = torch.stack([(y - f_minus) / h_k for _, f_minus, h_k in pairs])
+        rounding = rounding_of_differences(noise, reach[pending][:, None], D[2], h_d, eps)
+        limit, converged = richardson_bound(D, (right - left).abs(), rounding)
         better = limit < bound[pending]
         value[pending] = torch.where(better, (4 * D[2] - D[1]) / 3, value[pending])
         bound[pending] = torch.where(better, limit, bound[pending])
+        lowest, highest = one_sided_slopes(right, left, rounding)
+        nearer = highest - lowest < high[pending] - low[pending]
+        low[pending] = torch.where(nearer, lowest, low[pending])
+        high[pending] = torch.where(nearer, highest, high[pending])
         pending = pending[~converged.all(1)]
         if not len(pending):
             break
         step = step / 8
-    return Derivative(value, bound)
+    return Derivative(value, bound, low, high)

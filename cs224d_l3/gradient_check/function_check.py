@@ -1,38 +1,50 @@
-"""The properties of a differentiable function, on inputs that hypothesis draws. Needs hypothesis."""
+"""The properties of a differentiable function, at calls of one's own or at calls that hypothesis draws."""
 
 import functools
-import warnings
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Flaky
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
 
-from .._checks import check_size
-from . import strategies
-from .call import Call
-from .declaration import Argument, parse
+from .._checks import check_number, check_size
+from .account import Account, Progress, seeded, warnings_of_forward_mode
+from .declaration import Declaration, parse
 from .inputs import Inputs, standard_inputs
+from .listing import name_of
+from .point_check import argument_names
 from .properties import PROPERTIES
-from .report import FunctionReport, GradientCheckError, call_as_code
+from .report import FunctionReport
 from .spy import assert_spy_sees
+
+ALLOWED = ("unreduced", "dtype")
+SHRINK_SECONDS = 10.0  # for the search of a smaller call, for each check that fails
 
 
 def check_function(
     fn: Callable[..., Any],
-    declaration: str | Mapping[str, Any],
+    declaration: str | Mapping[str, Any] | None = None,
     reference: Callable[..., Any] | None = None,
     *,
+    calls: Iterable[Any] | None = None,
     examples: int = 8,
     skip: Iterable[str] = (),
     require: Iterable[str] = (),
+    allow: Iterable[str] = (),
     constants: Mapping[str, Any] | None = None,
     domains: Mapping[str, tuple[float | None, float | None]] | None = None,
-    fixed: Mapping[str, Tensor] | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    sizes: Sequence[int] | None = None,
+    make: Callable[..., Any] | None = None,
+    surrogate: Callable[..., Any] | None = None,
+    tolerance: float = 0.0,
+    dtype: torch.dtype | None = None,
+    seed: int | None = None,
+    seconds: float | None = None,
     name: str | None = None,
+    trace: Callable[[str, Callable[[], str]], None] | None = None,
 ) -> FunctionReport:
     """Checks a differentiable function: its gradients, and the other properties that its users rely on.
 
@@ -40,9 +52,11 @@ def check_function(
             check_function(affine, "x=... n, W=m n, b=m", reference=torch.nn.functional.linear)
 
     Hypothesis draws shapes (sizes 0 and 1 among them) and values (zeros, ties, exact kinks, tails); the same draws
-    on every run. What fails is shrunk to the smallest call, printed as code. The checks, by name:
+    on every run. With ``calls`` the function is checked at calls of one's own instead. Every check that fails is
+    reported, with the smallest call found, printed as code. The checks, by name:
 
-    gradients                   against finite differences, for two sets of values of the same shapes
+    gradients                   against finite differences, for two sets of values of the same shapes; at a kink,
+                                between the slopes of the two sides
     returned_gradients          shapes and dtypes of what ``backward`` itself returns
     incoming_gradients          (``grad_output``) linear in them; negative, zero, expanded, strided
     input_layouts               transposed, strided, offset, expanded
@@ -57,140 +71,209 @@ def check_function(
                                 if the function offers them; if it says that it does not, the report says so
     reference                   values and gradients of another function
 
+    The report says in how many calls each check compared something, and why it did not in the others: a value that
+    is not finite, a call that the function refuses, a tie or a kink gives no verdict.
+
     Args:
         fn: the function; its arguments are given by position, in the order of the declaration.
-        declaration: the dimensions of each argument, see :mod:`cs224d_l3.gradient_check.declaration`.
+        declaration: shape and kind of each argument, see :mod:`cs224d_l3.gradient_check.declaration`.
         reference: another function of the same arguments, that is known to be right.
+        calls: in place of a declaration: the arguments of each call, a tuple, or a dict by name. Tensors that require
+            a gradient are differentiated by; everything else, nested or not, stays as it is.
         examples: calls to draw, beyond a fixed set of every kind of value and of sizes 0, 1 and square.
         skip: checks to leave out.
-        require: checks that must be supported: not to offer them is a failure.
+        require: checks that must be supported and apply: otherwise it is a failure.
+        allow: "unreduced": backward leaves the sum over broadcast dimensions to autograd; "dtype": the output's dtype
+            is not that of the inputs.
         constants: keyword arguments that stay the same.
         domains: lowest and highest value of an argument, where the function is not defined everywhere.
-        fixed: values of some arguments, in place of draws.
+        fixed: values of some arguments, in place of draws: of any type, a function ``(shape, generator) -> value``, or
+            a hypothesis strategy.
+        sizes: of named dimensions, in place of 0 to 6: for code that works in tiles.
+        make: makes the function's arguments, a tuple, of what is drawn.
+        surrogate: the function whose gradient fn's backward pass gives, where it is not fn's own by intention.
+        tolerance: of gradients that are approximate by intention, relative to the largest element.
+        dtype: of the arguments, for a function of one dtype; float64 by default.
+        seed: for random functions: torch's generator is set to it before every call.
+        seconds: after which no check is begun; the report says what was not done.
         name: of the function, for messages.
+        trace: called with the name of the check and a function that gives the call as code, before each check.
 
     Returns:
         a :class:`FunctionReport`.
 
     Raises:
-        GradientCheckError: the smallest failing call, and what is wrong.
-        ValueError: a declaration that cannot be read or met, unknown checks, a function that raises on every call,
-            gives no floating-point tensor, or does not depend on its inputs.
+        GradientCheckError: every check that fails, the smallest call found, and what is wrong. ``report`` holds the
+            whole account.
+        ValueError: a declaration that cannot be read or met, unknown checks, calls without a tensor that requires a
+            gradient, a function that gives no floating-point tensor.
+        ImportError: a declaration needs hypothesis; calls do not.
     """
     check_size("examples", examples)
-    skip, require = tuple(skip), tuple(require)
+    check_number("tolerance", tolerance, at_least=0)
+    skip, require, allow = tuple(skip), tuple(require), frozenset(allow)
     for check in (*skip, *require):
         if check not in PROPERTIES:
             raise ValueError(f"checks are {', '.join(PROPERTIES)}, got {check!r}")
-    arguments = parse(declaration, domains, fixed)
-    if all(a.is_index for a in arguments):
-        raise ValueError("declaration must hold an argument that is no index, to be differentiated by")
+    if unknown := allow - set(ALLOWED):
+        raise ValueError(f"allow must hold {' or '.join(ALLOWED)}, got {sorted(unknown)}")
+    if (declaration is None) == (calls is None):
+        raise ValueError("give either a declaration or calls")
     assert_spy_sees()
-    name = name or str(getattr(fn, "__name__", type(fn).__name__))
+    name = name or name_of(fn)
     names = [p for p in PROPERTIES if p != "reference" or reference]
     report = FunctionReport(name, dict.fromkeys(names, 0), {}, skip)
     constants = constants or {}
-    reference = functools.partial(reference, **constants) if reference else None
-    check_call = _CallCheck(functools.partial(fn, **constants), reference, constants, require, report)
-    with warnings.catch_warnings():
-        # torch's forward mode, about itself
-        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
-        try:
-            _check_calls(check_call, arguments, examples)
-        except Flaky as error:
-            raise GradientCheckError(
-                f"{name} fails once and passes the next time, so it is non-deterministic or stateful"
-                " (is it random, or does it remember earlier calls?)"
-            ) from error
-    return report
-
-
-def _check_calls(check_call: Callable[[Inputs], None], arguments: Sequence[Argument], examples: int) -> None:
-    """The standard calls, then those that hypothesis draws; where one fails, the smallest that hypothesis finds."""
-
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        report_multiple_bugs=False,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
+    account = Account(
+        _bound(fn, constants, make, seed),
+        fn,
+        report,
+        constants=constants,
+        reference=_bound(reference, constants, make, seed) if reference else None,
+        surrogate=_bound(surrogate, constants, make, seed) if surrogate else None,
+        tolerance=tolerance,
+        allow=allow | ({"dtype"} if any(isinstance(c, torch.dtype) for c in constants.values()) else set()),
+        require=require,
+        dtype=dtype or (torch.float64 if calls is None else None),
+        seconds=seconds,
     )
-    @given(strategies.inputs(arguments))
-    def check_drawn_calls(inputs: Inputs) -> None:
-        check_call(inputs)
-
-    for inputs in standard_inputs(arguments):
+    progress = Progress(report)
+    account.tell = [progress, *([trace] if trace else [])]
+    with warnings_of_forward_mode():
         try:
-            check_call(inputs)
-        except GradientCheckError as error:
-            check_drawn_calls()
-            raise error from error.__cause__
-    check_drawn_calls()
+            if calls is not None:
+                account.fn, parameters = _functional(fn, account.fn)
+                account.dtype = dtype or (torch.float64 if parameters else None)
+                _check_given(account, [_given(call, fn, k, parameters) for k, call in enumerate(calls)])
+            else:
+                assert declaration is not None
+                declared = parse(declaration, domains, fixed)
+                if not any(a.is_differentiable for a in declared.arguments):
+                    raise ValueError("declaration must hold an argument that is no index, to be differentiated by")
+                account.arguments = {a.name: a for a in declared.arguments}
+                _check_drawn(account, declared, examples, sizes)
+            return account.finish()
+        finally:
+            progress.clear()
 
 
-@dataclass
-class _CallCheck:
-    """Every property at one call; what is passed or not supported goes into the report, what fails is raised."""
+def check_call(fn: Callable[..., Any], *inputs: Any, **keywords: Any) -> FunctionReport:
+    """:func:`check_function` at one call, ``fn(*inputs, **keywords)``; needs no hypothesis.
 
-    fn: Callable[..., Any]
-    reference: Callable[..., Any] | None
-    constants: Mapping[str, Any]
-    require: tuple[str, ...]
-    report: FunctionReport
+        x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+        check_call(torch.nn.functional.layer_norm, x, [4], eps=1e-3)
 
-    def __call__(self, inputs: Inputs) -> None:
-        name = "call"
-        tensors = inputs.tensors
-        call = Call(self.fn, list(tensors), list(tensors.values()), inputs.ordinary, self.reference)
-        try:
-            _assert_differentiable(call)
-            for name in self.report.runs:
-                if name not in self.report.skipped and (name not in self.report.unsupported or name in self.require):
-                    self._check_property(name, call)
-        except GradientCheckError as error:
-            raise self._failure(name, str(error), inputs) from None
-        except NotUsableError:
-            raise
-        except Exception as error:
-            raise self._failure(name, f"raises {type(error).__name__}: {error}", inputs) from error
-
-    def _check_property(self, name: str, call: Call) -> None:
-        outcome = PROPERTIES[name](call)
-        if outcome.verdict != "not supported":
-            self.report.runs[name] += 1
-        elif name in self.require:
-            raise GradientCheckError(f"not supported: {outcome.reason}")
-        else:
-            self.report.unsupported[name] = outcome.reason
-
-    def _failure(self, check: str, sentence: str, inputs: Inputs) -> GradientCheckError:
-        code = call_as_code(self.report.name, inputs.tensors, self.constants)
-        first = f"{self.report.name}, check {check!r}: {sentence}"
-        return GradientCheckError("\n    ".join([f"{first}\nThe smallest call found:", *code]))
+    Tensors that require a gradient are differentiated by, a Module's parameters among them; everything else stays as
+    it is.
+    """
+    return check_function(fn, calls=[_Arguments(inputs, keywords)])
 
 
-class NotUsableError(ValueError):
-    """The function cannot be checked at all."""
+class _Arguments(NamedTuple):
+    positional: tuple[Any, ...]
+    keywords: dict[str, Any]
 
 
-def _assert_differentiable(call: Call) -> None:
-    """The call gives tensors that have a gradient, and the same ones again."""
-    out = call.fn(*call.arguments())
-    tensors = [y for y in (out if isinstance(out, tuple | list) else (out,)) if isinstance(y, Tensor)]
-    if any(y.is_complex() for y in tensors):
-        raise NotUsableError("complex outputs are not supported: return the real and the imaginary part")
-    if not any(y.is_floating_point() for y in tensors):
-        raise NotUsableError(f"the function must return a floating-point tensor, got {out!r:.60}")
-    if not any(y.requires_grad for y in tensors):
-        raise GradientCheckError("the output does not depend on the inputs: its gradient is lost")
-    again = call.outputs(call.arguments())
-    for a, b in zip([y for y in tensors if y.is_floating_point()], again, strict=True):
-        if a.shape != b.shape or not torch.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True):
-            raise GradientCheckError(
-                "the same call gives another value the second time, so the function is non-deterministic or stateful"
-                " (is it random, or does it remember earlier calls?)"
+def _given(call: Any, fn: Callable[..., Any], k: int, parameters: Mapping[str, Tensor]) -> Inputs:
+    """A call of one's own, with a Module's parameters."""
+    positional, keywords = (
+        call if isinstance(call, _Arguments) else ((), call) if isinstance(call, dict) else (call, {})
+    )
+    if not isinstance(positional, tuple | list):
+        raise TypeError(f"calls must hold a tuple or a dict of arguments for each call, got {type(call).__name__}")
+    names = [n if n.isidentifier() else f"x_{i}" for i, n in enumerate(argument_names(fn, len(positional)))]
+    values = {**dict(zip(names, positional, strict=True)), **keywords, **parameters}
+    leaves = [x for x in tree_leaves(values) if isinstance(x, Tensor)]
+    if not any(x.requires_grad for x in leaves):
+        raise ValueError(f"calls[{k}] must hold a tensor that requires a gradient, got none: x.requires_grad_()")
+    if sparse := [x.layout for x in leaves if x.layout != torch.strided]:
+        raise ValueError(f"calls[{k}] must hold dense tensors, got one of layout {sparse[0]}")
+    return Inputs(values, tree_map(_scaled, values), True, frozenset([*keywords, *parameters]), f"calls[{k}]")
+
+
+def _scaled(x: Any) -> Any:
+    """Other values that stay symmetric, triangular, positive, below 1, sorted or masked."""
+    return x.detach() * (1 - 2.0**-6) if isinstance(x, Tensor) and x.requires_grad else x
+
+
+def _bound(
+    fn: Callable[..., Any], constants: Mapping[str, Any], make: Callable[..., Any] | None, seed: int | None
+) -> Callable[..., Any]:
+    """The function of what is drawn or given."""
+    fn = seeded(fn, seed) if seed is not None else fn
+    if make is None:
+        return functools.partial(fn, **constants)
+    return lambda *drawn: fn(*make(*drawn), **constants)
+
+
+def _functional(fn: Callable[..., Any], bound: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Tensor]]:
+    """A Module as a function of its parameters as well; any other function as it is."""
+    if not isinstance(fn, nn.Module):
+        return bound, {}
+    module = _Stateless(fn)
+    return module, module.parameters
+
+
+class _Stateless:
+    """A Module as a function of its inputs and of its parameters, which are given by name. It is itself left as it is.
+
+    Attributes:
+        parameters: those that require a gradient, with "_" for "." in their names.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        trained = {key: p for key, p in module.named_parameters() if p.requires_grad}
+        self.frozen = {key: p for key, p in module.named_parameters() if not p.requires_grad}
+        names = {key: key.replace(".", "_") for key in trained}
+        self.keys = {name if name.isidentifier() else f"_{name}": key for key, name in names.items()}
+        self.parameters: dict[str, Tensor] = {name: trained[key] for name, key in self.keys.items()}
+
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
+        theta = {self.keys[key]: keywords.pop(key) for key in self.keys}
+        dtype = next((p.dtype for p in theta.values()), next(x.dtype for x in tree_leaves(inputs)))
+        fixed = {**self.frozen, **dict(self.module.named_buffers())}
+        copies = {key: x.detach().clone() for key, x in fixed.items()}
+        copies = {key: x.to(dtype) if x.is_floating_point() else x for key, x in copies.items()}
+        return torch.func.functional_call(self.module, {**theta, **copies}, inputs, keywords)
+
+
+def _check_given(account: Account, calls: Sequence[Inputs]) -> None:
+    if not calls:
+        raise ValueError("calls must hold at least one call, got none")
+    for k, inputs in enumerate(calls):
+        _note_progress(account, k, len(calls))
+        account.check(inputs)
+
+
+def _note_progress(account: Account, k: int, count: int) -> None:
+    if account.is_over():
+        account.report.unfinished = f"{k} of {count} calls within {account.seconds:g} s"
+
+
+def _check_drawn(account: Account, declared: Declaration, examples: int, sizes: Sequence[int] | None) -> None:
+    """The standard calls, then those that hypothesis draws; for each check that fails, the smallest call found."""
+    try:
+        from . import draws
+    except ImportError as error:
+        raise ImportError("a declaration draws its inputs with hypothesis: pip install hypothesis") from error
+    own = draws.has_strategy(declared)
+    standard = [] if own else standard_inputs(declared, sizes or (2, 3, 4))
+    count = len(standard) + examples
+    for k, inputs in enumerate(standard):
+        _note_progress(account, k, count)
+        account.check(inputs)
+    if not account.is_over():
+        draws.each(declared, examples, sizes, account.check)
+    _note_progress(account, account.report.calls, count)
+    for check in [*account.failing]:
+        if check in PROPERTIES:
+            began = time.monotonic()
+            draws.smallest(
+                declared,
+                sizes,
+                lambda inputs, check=check: account.still_fails(check, inputs),  # type: ignore[misc]
+                lambda began=began: time.monotonic() - began > SHRINK_SECONDS or account.is_over(),  # type: ignore[misc]
             )
 
 
@@ -214,20 +297,17 @@ def check_module(
     Raises:
         As :func:`check_function`; ValueError for a declaration that names a parameter's name.
     """
-    inputs = parse(declaration)
-    trained = {key: p for key, p in module.named_parameters() if p.requires_grad}
-    frozen = {key: p for key, p in module.named_parameters() if not p.requires_grad}
-    fixed = {key.replace(".", "_"): p.detach().double() for key, p in trained.items()}
+    inputs, stateless = parse(declaration).arguments, _Stateless(module)
+    fixed = {key: p.detach().double() for key, p in stateless.parameters.items()}
     if clash := {a.name for a in inputs} & fixed.keys():
         raise ValueError(f"declaration must not use the names of parameters, got {sorted(clash)}")
 
-    def call(*arguments: Any) -> Any:
-        x, theta = arguments[: len(inputs)], arguments[len(inputs) :]
-        dtype = theta[0].dtype if theta else x[0].dtype
-        kept = {key: value.detach().clone() for key, value in {**frozen, **dict(module.named_buffers())}.items()}
-        kept = {key: value.to(dtype) if value.is_floating_point() else value for key, value in kept.items()}
-        return torch.func.functional_call(module, {**dict(zip(trained, theta, strict=True)), **kept}, x)
+    def call(*arguments: Any, **constants: Any) -> Any:
+        theta = dict(zip(fixed, arguments[len(inputs) :], strict=True))
+        return stateless(*arguments[: len(inputs)], **theta, **constants)
 
-    whole = {a.name: a.text for a in inputs} | {key: " ".join(map(str, p.shape)) for key, p in fixed.items()}
+    texts = declaration if isinstance(declaration, str) else ", ".join(f"{k}={v}" for k, v in declaration.items())
+    whole = ", ".join([texts, *(f"{key}={' '.join(map(str, p.shape))}" for key, p in fixed.items())])
     name = options.pop("name", type(module).__name__)
-    return check_function(call, whole, examples=examples, skip=skip, fixed=fixed, name=name, **options)
+    given = {**options.pop("fixed", {}), **fixed}
+    return check_function(call, whole, examples=examples, skip=skip, fixed=given, name=name, **options)

@@ -1,25 +1,41 @@
 """A function at one point: its outputs there, and its gradients by the backward pass."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from .operations import Operations, eps_of
 
 
 class Point:
     """A function at its inputs.
 
+    Args:
+        constant: f may be constant, as the gradients of a linear function are.
+        own_dtype: differences are taken in the dtype of the inputs.
+        formula: the function whose backward pass gives the gradients; f by default.
+
     Attributes:
         names: of the inputs that require a gradient.
         leaves: copies of these inputs.
         outputs: the outputs that require a gradient.
+        exact: the dtype of differences: float64, or None where f cannot be evaluated in another than the inputs' own.
     """
 
     def __init__(
-        self, f: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str], constant: bool = False
+        self,
+        f: Callable[..., Any],
+        inputs: Sequence[Any],
+        names: Sequence[str],
+        constant: bool = False,
+        own_dtype: bool = False,
+        formula: Callable[..., Any] | None = None,
     ) -> None:
-        self.f, self.inputs = f, list(inputs)
+        self.f, self.formula, self.inputs = f, formula or f, list(inputs)
         self.differentiated = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
         self.names = [names[i] for i in self.differentiated]
         if not self.differentiated:
@@ -30,52 +46,107 @@ class Point:
             if isinstance(x, Tensor) and x.layout != torch.strided:
                 raise TypeError(f"inputs must be dense, got a tensor of layout {x.layout}")
         self.leaves = [same_layout(inputs[i]).requires_grad_() for i in self.differentiated]
-        self.outputs = self.call(self.leaves)
-        if not constant and not any(out.requires_grad for out in self.outputs):
+        self.constant = constant
+        outputs = self.call(self.leaves, f=self.formula)
+        if not constant and not any(out.requires_grad for out in outputs):
             raise ValueError("f must return a tensor with a gradient, got one that does not depend on the inputs")
-        self.kept = [i for i, out in enumerate(self.outputs) if constant or out.requires_grad]
-        self.outputs = [self.outputs[i] for i in self.kept]
-        again = [out.detach() for i, out in enumerate(self.call(self.leaves)) if i in self.kept]
+        self.differentiable = [i for i, out in enumerate(outputs) if constant or out.requires_grad]
+        self.outputs = [outputs[i] for i in self.differentiable]
+        again = self._chosen(self.call(self.leaves, f=self.formula))
         pairs = zip(again, self.outputs, strict=True)
-        if not all(torch.equal(a.nan_to_num(), b.detach().nan_to_num()) for a, b in pairs):
+        if not all(torch.equal(a.detach().nan_to_num(), b.detach().nan_to_num()) for a, b in pairs):
             raise ValueError("f must give the same value for the same inputs, and is non-deterministic or stateful")
+        self.exact = self._dtype_of_differences(own_dtype)
 
-    def call(self, leaves: Sequence[Tensor], double: bool = False) -> list[Tensor]:
-        """f's outputs that are floating-point tensors; with ``double`` all floating-point inputs are float64."""
+    def _chosen(self, outputs: Sequence[Tensor]) -> list[Tensor]:
+        return [outputs[i] for i in self.differentiable]
+
+    def _dtype_of_differences(self, own_dtype: bool) -> torch.dtype | None:
+        """float64 if f can be evaluated in it: not where it holds tensors of its own in another dtype."""
+        choices = [(exact, grad) for exact in (torch.float64, None) for grad in (False, True)]
+        for exact, self.with_grad in choices[2:] if own_dtype else choices:  # with gradients where f itself takes some
+            try:
+                with torch.set_grad_enabled(self.with_grad):
+                    self.call(self.leaves, exact)
+                return exact
+            except ValueError:
+                if (exact, self.with_grad) == choices[-1]:
+                    raise
+        raise AssertionError
+
+    @cached_property
+    def own_eps(self) -> float:
+        """Of the coarsest dtype of the inputs, as far as differences are taken in it."""
+        return eps_of(self.exact) if self.exact else max(eps_of(leaf.dtype) for leaf in self.leaves)
+
+    @cached_property
+    def eps(self) -> float:
+        """Of the coarsest dtype that f rounds to on its way."""
+        with Operations() as operations, torch.set_grad_enabled(self.with_grad):
+            self.call(self.leaves, self.exact)
+        return max(self.own_eps, eps_of(operations.coarsest) if operations.coarsest else 0.0)
+
+    def call(
+        self, leaves: Sequence[Tensor], exact: torch.dtype | None = None, f: Callable[..., Any] | None = None
+    ) -> list[Tensor]:
+        """f's outputs that are floating-point tensors; with ``exact`` all floating-point inputs are of that dtype."""
+        f = f or self.f
         arguments = list(self.inputs)
         for i, leaf in zip(self.differentiated, leaves, strict=True):
             arguments[i] = leaf
-        if double:
-            arguments = [x.double() if isinstance(x, Tensor) and x.is_floating_point() else x for x in arguments]
+        if exact:
+            arguments = [x.to(exact) if isinstance(x, Tensor) and x.is_floating_point() else x for x in arguments]
         try:
-            out = self.f(*arguments)
+            out = _module_in(f, exact, arguments) if isinstance(f, nn.Module) and exact else f(*arguments)
         except Exception as error:
             raise ValueError(
                 f"f must give a value for its inputs, and it raised {type(error).__name__}: {error}"
             ) from error
-        outputs = [y for y in (out if isinstance(out, tuple | list) else (out,)) if isinstance(y, Tensor)]
-        outputs = [torch.view_as_real(y.resolve_conj()) if y.is_complex() else y for y in outputs]
-        outputs = [y for y in outputs if y.is_floating_point()]
+        outputs = floating_outputs(out)
         if not outputs:
             raise TypeError(f"f must return a floating-point tensor, got {out!r:.60}")
         return outputs
 
-    def gradients(self, grad_outputs: Sequence[Tensor]) -> list[Tensor]:
-        """By f's backward pass."""
-        pairs = [(y, v) for y, v in zip(self.outputs, grad_outputs, strict=True) if y.requires_grad]
+    def gradients(self, grad_outputs: Sequence[Tensor], leaves: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """By the backward pass, after a forward pass of its own."""
+        leaves = self.leaves if leaves is None else leaves
+        outputs = self._chosen(self.call(leaves, f=self.formula))
+        pairs = [(y, v) for y, v in zip(outputs, grad_outputs, strict=True) if y.requires_grad]
         if not pairs:
-            return [torch.zeros_like(leaf) for leaf in self.leaves]
-        outputs, v = zip(*pairs, strict=True)
-        return list(torch.autograd.grad(outputs, self.leaves, v, retain_graph=True, materialize_grads=True))
+            return [torch.zeros_like(leaf) for leaf in leaves]
+        outputs, v = (list(part) for part in zip(*pairs, strict=True))
+        return list(torch.autograd.grad(outputs, leaves, v, materialize_grads=True))
+
+    def split(self, row: Tensor) -> list[Tensor]:
+        """A grad_output for each output from all of them in one row."""
+        parts = row.split([y.numel() for y in self.outputs])
+        return [part.view(y.shape).to(y.device, y.dtype) for part, y in zip(parts, self.outputs, strict=True)]
 
     def flat(self, *leaves: Tensor) -> Tensor:
         """All outputs in one row, in float64."""
-        outputs = self.call(leaves, double=True)
-        return torch.cat([outputs[i].reshape(-1) for i in self.kept])
+        if self.exact is None:
+            leaves = tuple(x.to(leaf.dtype) for x, leaf in zip(leaves, self.leaves, strict=True))
+        with torch.set_grad_enabled(self.with_grad):
+            outputs = self._chosen(self.call(leaves, self.exact))
+        return torch.cat([y.detach().reshape(-1).double() for y in outputs])
+
+
+def _module_in(module: nn.Module, dtype: torch.dtype, arguments: Sequence[Any]) -> Any:
+    """A call of a Module with its parameters and buffers in a dtype."""
+    state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    state = {name: x.to(dtype, copy=True) if x.is_floating_point() else x.clone() for name, x in state.items()}
+    return torch.func.functional_call(module, state, tuple(arguments))
+
+
+def floating_outputs(out: Any) -> list[Tensor]:
+    """The floating-point tensors of a result, however nested; complex ones as pairs of real numbers."""
+    tensors = [y for y in tree_leaves(out) if isinstance(y, Tensor)]
+    tensors = [torch.stack([y.real, y.imag], -1) if y.is_complex() else y for y in tensors]
+    return [y for y in tensors if y.is_floating_point()]
 
 
 def second_order(point: Point) -> Point:
-    """The gradients of f as a function of its inputs and of grad_output, the gradient that comes in from above.
+    """The gradients of f as a function of its inputs and of grad_output.
 
     They may be constant, as those of a piecewise linear f are.
     """
@@ -85,13 +156,13 @@ def second_order(point: Point) -> Point:
         leaves, v = arguments[:count], arguments[count:]
         with torch.enable_grad():
             live = [x if x.requires_grad else x.detach().requires_grad_() for x in leaves]
-            outputs = [point.call(live)[i] for i in point.kept]
+            outputs = [point.call(live, f=point.formula)[i] for i in point.differentiable]
             create = any(x.requires_grad for x in arguments)
             return tuple(torch.autograd.grad(outputs, live, v, create_graph=create, materialize_grads=True))
 
     v = [random_signed_like(y, k).requires_grad_() for k, y in enumerate(point.outputs)]
     names = [f"{name} (second order)" for name in point.names] + ["grad_output (second order)"] * len(v)
-    return Point(gradient, [*point.leaves, *v], names, constant=True)
+    return Point(gradient, [*point.leaves, *v], names, constant=True, own_dtype=point.exact is None)
 
 
 def random_signed_like(y: Tensor, seed: int = 0) -> Tensor:
@@ -105,4 +176,4 @@ def random_signed_like(y: Tensor, seed: int = 0) -> Tensor:
 
 def same_layout(x: Tensor) -> Tensor:
     """A copy with the strides of x; one that repeats memory is copied in full."""
-    return x.detach().clone(memory_format=torch.preserve_format)
+    return x.detach().clone()

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 
 from .._checks import check_number, check_size
 from .comparison import compare_gradients
@@ -70,11 +71,15 @@ def check_gradients(
 
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:
     """f's own names for its arguments, as far as it has some."""
-    call = f.forward if isinstance(f, torch.nn.Module) else f
+    owner: Any = getattr(f, "__self__", None)
+    is_function = isinstance(owner, type) and issubclass(owner, Function)
+    call = owner.forward if is_function else f.forward if isinstance(f, torch.nn.Module) else f
     try:
-        parameters = inspect.signature(call).parameters.values()
+        parameters = list(inspect.signature(call).parameters.values())
+        if is_function and owner.setup_context is Function.setup_context:
+            parameters = parameters[1:]  # ctx
     except (TypeError, ValueError):
-        parameters = {}.values()
+        parameters = []
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return [names[i] if i < len(names) else f"input {i}" for i in range(count)]
 

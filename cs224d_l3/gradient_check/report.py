@@ -1,18 +1,21 @@
 """Reports: the verdict on one point, the outcome of one property at one call, the account of a whole function."""
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from torch import Tensor
-
 
 class GradientCheckError(AssertionError):
-    """A gradient is wrong, or another property of a differentiable function does not hold."""
+    """A gradient is wrong, or another property of a differentiable function does not hold.
 
-    def __init__(self, message: str, report: "Report | None" = None) -> None:
+    Attributes:
+        report: the account of all that was checked.
+        at_others: whether it shows at the other values of a call.
+    """
+
+    def __init__(self, message: str, report: Any = None, at_others: bool = False) -> None:
         super().__init__(message)
-        self.report = report
+        self.report, self.at_others = report, at_others
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,12 @@ class Report:
 
 
 class Outcome(NamedTuple):
-    """The outcome of one property at one call, with the reason where it is not "passed".
+    """The outcome of one check at one call, with the reason where it is not "passed".
 
-    A violation is not returned: it is raised as GradientCheckError, for hypothesis to shrink.
+    A violation is not returned: it is raised as GradientCheckError.
     """
 
-    verdict: Literal["passed", "not applicable", "not supported"]
+    verdict: Literal["passed", "not applicable", "no verdict", "not supported"]
     reason: str = ""
 
 
@@ -84,7 +87,13 @@ PASSED = Outcome("passed")
 
 
 def not_applicable(reason: str) -> Outcome:
+    """The call has nothing of the kind that the check asks for."""
     return Outcome("not applicable", reason)
+
+
+def no_verdict(reason: str) -> Outcome:
+    """Nothing can be said at these values."""
+    return Outcome("no verdict", reason)
 
 
 def not_supported(reason: object) -> Outcome:
@@ -98,34 +107,51 @@ class FunctionReport:
 
     Attributes:
         name: of the function.
-        runs: how often each check passed.
+        calls: calls made.
+        runs: in how many of them each check compared something, and passed.
+        reasons: why it did not in the others: by check, the reasons with their counts.
         unsupported: checks that the function does not support, with the reason it gives.
         skipped: checks left out on demand.
+        refused: calls that the function refused, by what it raised.
+        failures: by check, what is wrong and the smallest call found.
+        unfinished: what the time did not suffice for.
     """
 
     name: str
     runs: dict[str, int] = field(default_factory=dict)
     unsupported: dict[str, str] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    calls: int = 0
+    reasons: dict[str, Counter[str]] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, str] = field(default_factory=dict)
+    unfinished: str = ""
+
+    @property
+    def never_applied(self) -> dict[str, str]:
+        """Checks that compared nothing in any call, and were neither skipped nor unsupported; with the main reason."""
+        silent = [c for c, n in self.runs.items() if not n and c not in (*self.skipped, *self.unsupported)]
+        most = {c: self.reasons[c].most_common(1) for c in silent if c not in self.failures and c in self.reasons}
+        return {c: most[c][0][0] if most.get(c) else "no call" for c in silent if c not in self.failures}
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: ok"]
-        for check, runs in self.runs.items():
-            if check in self.unsupported:
-                lines.append(f"  {check:26} not supported: {self.unsupported[check][:80]}")
-            elif check in self.skipped:
-                lines.append(f"  {check:26} skipped")
-            else:
-                lines.append(f"  {check:26} ok in {runs} calls")
+        verdict = f"{len(self.failures)} of {len(self.runs)} checks fail" if self.failures else "ok"
+        lines = [f"{self.name}: {verdict}", *(f"  {check:26} {self._line(check)}" for check in self.runs)]
+        if self.refused:
+            lines.append(f"  {sum(self.refused.values())} of {self.calls} calls refused by the function:")
+            lines += [f"    {n} x {reason[:100]}" for reason, n in self.refused.most_common(3)]
+        if self.unfinished:
+            lines.append(f"  NOT FINISHED: {self.unfinished}")
         return "\n".join(lines)
 
-
-def call_as_code(name: str, tensors: Mapping[str, Tensor], constants: Mapping[str, Any]) -> list[str]:
-    """Lines of Python that make a call again."""
-    lines = []
-    for key, x in tensors.items():
-        grad = ", requires_grad=True" if x.is_floating_point() else ""
-        value = f"tensor({x.tolist()}" if x.numel() else f"empty({tuple(x.shape)}"
-        lines.append(f"{key} = torch.{value}, dtype={x.dtype}{grad})")
-    keywords = "".join(f", {key}={value!r}" for key, value in constants.items())
-    return [*lines, f"{name}({', '.join(tensors)}{keywords})"]
+    def _line(self, check: str) -> str:
+        if check in self.failures:
+            return "FAILED"
+        if check in self.skipped:
+            return "skipped"
+        if check in self.unsupported:
+            return f"not supported: {self.unsupported[check][:80]}"
+        if check in (never := self.never_applied):
+            return f"NEVER APPLIED: {never[check]}"
+        others = "; ".join(f"{n} {reason}" for reason, n in self.reasons.get(check, Counter()).most_common(2))
+        return f"ok in {self.runs[check]} of {self.calls} calls" + (f" (others: {others})" if others else "")

@@ -27,6 +27,11 @@ def metadata_of(node: Any, slot: int) -> Any:
     return node._input_metadata[slot] if hasattr(node, "_input_metadata") else None
 
 
+def is_once_differentiable(gradients: Sequence[Tensor]) -> bool:
+    """Whether a backward pass on the way to these gradients is marked @once_differentiable."""
+    return any(node.name() == "torch::autograd::Error" for node in nodes_below(gradients))
+
+
 def _subclasses(cls: Any) -> Iterator[Any]:
     for subclass in cls.__subclasses__():
         yield subclass
@@ -43,19 +48,21 @@ class Seen:
     Attributes:
         calls: of hand-written backward passes.
         writes: to grad_output.
-        returns: gradients of another shape or dtype than their input, which the engine corrects silently.
+        returns: gradients of another shape or dtype than their input.
+        unreduced: gradients whose sum over broadcast dimensions is left to the engine.
     """
 
     calls: int = 0
     writes: list[str] = field(default_factory=list)
     returns: list[str] = field(default_factory=list)
+    unreduced: list[str] = field(default_factory=list)
 
 
 @contextmanager
 def spied(outputs: Sequence[Tensor]) -> Iterator[Seen]:
     """Every hand-written backward pass below the outputs, as it runs."""
     seen = Seen()
-    functions = {function_of(node) for node in _nodes(outputs)} - {None}
+    functions = {function_of(node) for node in nodes_below(outputs)} - {None}
     methods = {cls: "vjp" if cls.vjp is not Function.vjp else "backward" for cls in functions}
     originals = {cls: cls.__dict__.get(method) for cls, method in methods.items()}
     try:
@@ -88,7 +95,15 @@ def _watched(backward: Callable[..., Any], name: str, seen: Seen) -> Callable[..
                 continue
             if tuple(given.shape) != tuple(expected.shape):
                 shapes = f"{tuple(given.shape)} for input {k} of shape {tuple(expected.shape)}"
-                seen.returns.append(f"{name}.backward returns a gradient of shape {shapes}")
+                sentence = f"{name}.backward returns a gradient of shape {shapes}"
+                if _can_sum(given.shape, expected.shape):
+                    sentence += (
+                        ", and autograd sums it over the broadcast dimensions: what arrives is right, and some kernels"
+                        " rely on it"
+                    )
+                    seen.unreduced.append(sentence)
+                else:
+                    seen.returns.append(sentence)
             elif given.dtype != expected.dtype:
                 dtypes = f"{given.dtype} for input {k} of {expected.dtype}"
                 seen.returns.append(f"{name}.backward returns a gradient of {dtypes}")
@@ -97,7 +112,13 @@ def _watched(backward: Callable[..., Any], name: str, seen: Seen) -> Callable[..
     return watched
 
 
-def _nodes(outputs: Sequence[Tensor]) -> set[Any]:
+def _can_sum(given: Sequence[int], expected: Sequence[int]) -> bool:
+    """Whether the engine makes a gradient of the expected shape by summing the given one."""
+    pairs = zip(reversed(given), reversed(expected), strict=False)
+    return len(given) >= len(expected) and all(n in (1, m) for m, n in pairs)
+
+
+def nodes_below(outputs: Sequence[Tensor]) -> set[Any]:
     """The graph below some outputs."""
     nodes: set[Any] = set()
     pending = [y.grad_fn for y in outputs]
@@ -129,5 +150,5 @@ def assert_spy_sees() -> None:
     y = Known.apply(x)
     with spied([y]) as seen:
         torch.autograd.grad(y, x, torch.ones(3))
-    if (seen.calls, len(seen.writes), len(seen.returns)) != (1, 1, 1):
+    if (seen.calls, len(seen.writes), len(seen.unreduced)) != (1, 1, 1):
         raise RuntimeError(f"the gradient check cannot observe backward passes in torch {torch.__version__}: {seen}")

@@ -12,8 +12,8 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from .declaration import Argument, Spec, fit, named_sizes, parse
-from .inputs import KINDS, ORDINARY, Inputs, fill, values
+from .declaration import Declaration, Spec, fit, named_sizes, parse
+from .inputs import KINDS, Inputs, fill, fill_all, values
 
 __all__ = ["KINDS", "SIZES", "arguments", "named_dims", "parse", "tensors", "values"]
 
@@ -34,7 +34,7 @@ def tensors(
     Args:
         shape: of all of them.
         kinds: of values: "round" (eighths), "normal", "kinks" (-1, 0, 1, many of them tied), "zeros", "negative",
-            "large" (tens), "tails" (hundreds to ten thousands), "tiny".
+            "large" (tens), "tails" (hundreds to ten thousands), "tiny", "near" (0: 1e-4 to 1e-1).
         low, high: all values between these two instead.
     """
     return st.builds(
@@ -52,13 +52,13 @@ def named_dims(
 
 
 @st.composite
-def _specs(draw: st.DrawFn, declared: Sequence[Argument], sizes: Sequence[int] = SIZES) -> dict[str, Spec]:
+def _specs(draw: st.DrawFn, declared: Declaration, sizes: Sequence[int] = SIZES) -> dict[str, Spec]:
     some = st.lists(st.sampled_from(sizes), max_size=3).map(tuple)
-    leading = draw(some) if any("..." in a.dims for a in declared) else ()
-    whole = draw(some) if any(a.dims == ("broadcast",) for a in declared) else ()
-    known = {name: draw(st.sampled_from(sizes)) for name in named_sizes(declared)}
+    leading = draw(some) if any("..." in a.dims for a in declared.arguments) else ()
+    whole = draw(some) if any(a.dims == ("broadcast",) for a in declared.arguments) else ()
+    known = {name: draw(st.sampled_from(sizes)) for name in named_sizes(declared.arguments)}
     specs = fit(declared, known, leading)
-    for a in declared:
+    for a in declared.arguments:
         if a.dims == ("broadcast",):
             shape = tuple(draw(st.sampled_from((n, 1))) for n in whole)
             specs[a.name] = specs[a.name]._replace(shape=shape[draw(st.integers(0, len(shape))) :])
@@ -71,25 +71,27 @@ def arguments(
     domains: Mapping[str, tuple[float | None, float | None]] | None = None,
     kinds: Sequence[str] = KINDS,
 ) -> st.SearchStrategy[dict[str, Tensor]]:
-    """Tensors for every argument of a declaration, by name: float64, or int64 indices.
+    """Tensors for every argument of a declaration, by name: float64, int64 indices, or masks.
 
     Args:
         domains: for some arguments the lowest and highest value, either may be None.
         kinds: as in :func:`tensors`.
     """
-    return _arguments(parse(declaration, domains), st.sampled_from(kinds))
+    return _arguments(parse(declaration, domains), kinds)
 
 
 @st.composite
-def _arguments(draw: st.DrawFn, declared: Sequence[Argument], kinds: st.SearchStrategy[str]) -> dict[str, Tensor]:
+def _arguments(draw: st.DrawFn, declared: Declaration, kinds: Sequence[str]) -> dict[str, Tensor]:
     specs = draw(_specs(declared))
     return {
-        a.name: fill(a, specs[a.name], draw(kinds), draw(st.integers(0, 99)) + 100 * k) for k, a in enumerate(declared)
+        a.name: fill(a, specs[a.name], draw(st.sampled_from(kinds)), draw(st.integers(0, 99)) + 100 * k)
+        for k, a in enumerate(declared.arguments)
     }
 
 
-def inputs(declared: Sequence[Argument]) -> st.SearchStrategy[Inputs]:
-    """The tensors of one call, all of one kind."""
-    return st.sampled_from(KINDS).flatmap(
-        lambda kind: _arguments(declared, st.just(kind)).map(lambda drawn: Inputs(drawn, kind in ORDINARY))
-    )
+@st.composite
+def inputs(draw: st.DrawFn, declared: Declaration, sizes: Sequence[int] = SIZES) -> Inputs:
+    """The arguments of one call, all of one kind; what is given as a strategy is drawn by it."""
+    own = {a.name: draw(a.given) for a in declared.arguments if isinstance(a.given, st.SearchStrategy)}
+    declared = declared._replace(arguments=[a._replace(given=own.get(a.name, a.given)) for a in declared.arguments])
+    return fill_all(declared, draw(_specs(declared, sizes)), draw(st.sampled_from(KINDS)), draw(st.integers(0, 99)))

@@ -12,7 +12,7 @@ from ..call import Call
 from ..report import Outcome
 from . import derivatives, incoming, inputs, side_effects, values
 
-__all__ = ["PROPERTIES", "Property"]
+__all__ = ["EXCUSES", "PROPERTIES", "Property"]
 
 Property = Callable[[Call], Outcome]
 
@@ -36,4 +36,15 @@ PROPERTIES: dict[str, Property] = {
         incoming.batched_incoming_gradients,
         values.reference,
     )
+}
+
+# what to do where the deviation is meant
+EXCUSES = {name: f"skip=[{name!r}]" for name in PROPERTIES} | {
+    "gradients": "surrogate= a function whose gradient it is, tolerance= where it is approximate, or"
+    " skip=['gradients']",
+    "returned_gradients": "allow=['unreduced'] for a sum that is left to autograd, or skip=['returned_gradients']",
+    "precisions": "allow=['dtype'] where the caller chooses the output's dtype, dtype= for a function of one dtype, or"
+    " skip=['precisions']",
+    "second_order": "@once_differentiable on the backward pass, or skip=['second_order']",
+    "call": "seed=0 for a random function; 't=n data' for an argument that is not differentiated by",
 }

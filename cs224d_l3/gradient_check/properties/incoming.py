@@ -1,4 +1,4 @@
-"""Incoming gradients, which torch calls grad_output: linear in them, in any layout, several at once."""
+"""grad_output, the incoming gradient: the gradient is linear in it, whatever its layout, and for several at once."""
 
 from collections.abc import Sequence
 
@@ -6,42 +6,45 @@ import torch
 from torch import Tensor
 
 from ..call import Call
-from ..report import PASSED, Outcome, not_applicable, not_supported
+from ..report import PASSED, Outcome, no_verdict, not_applicable, not_supported
 from .inputs import LAYOUTS, vmap_reason
 
 
 def incoming_gradients(call: Call) -> Outcome:
     """The gradient is linear in grad_output, negative and zero ones too, however that is laid out."""
-    arguments = call.arguments()
-    outputs = call.outputs(arguments)
+    outputs, g_v = call.plain
 
     def gradients_for(v: Sequence[Tensor]) -> list[Tensor]:
-        return call.gradients(arguments, outputs, v, retain_graph=True)
+        return call.run(grad_outputs=v)[1]
 
-    v, w = call.grad_outputs(outputs), call.grad_outputs(outputs, seed=5)
-    g_v, g_w = gradients_for(v), gradients_for(w)
     if not all(g.isfinite().all() for g in g_v):
-        return not_applicable("a gradient that is not finite")
+        return no_verdict("a gradient that is not finite")
+    v, w = call.grad_outputs(outputs), call.grad_outputs(outputs, seed=5)
+    g_w = gradients_for(w)
     found = [2 * a - 3 * b for a, b in zip(g_v, g_w, strict=True)]
     expected = gradients_for([2 * a - 3 * b for a, b in zip(v, w, strict=True)])
-    call.assert_same(found, expected, "not linear in grad_output, the incoming gradient", precision=1e-7)
-    call.assert_same(gradients_for([-a for a in v]), [-g for g in g_v], "not odd in grad_output")
+    call.assert_same_gradients(found, expected, "not linear in grad_output, the incoming gradient", precision=1e-7)
+    call.assert_same_gradients(gradients_for([-a for a in v]), [-g for g in g_v], "not odd in grad_output")
     zero = gradients_for([torch.zeros_like(y) for y in outputs])
     if call.ordinary:
         zeros = [torch.zeros_like(g) for g in g_v]
         call.assert_same(zero, zeros, "a grad_output of zero gives a gradient that is not zero")
-    one = [torch.ones((), dtype=y.dtype).expand(y.shape) for y in outputs]
+    one = [torch.ones((), dtype=y.dtype, device=y.device).expand(y.shape) for y in outputs]
     found, expected = gradients_for(one), gradients_for([a.contiguous() for a in one])
-    call.assert_same(found, expected, "an expanded grad_output, that of sum(), is read wrongly")
+    call.assert_same_gradients(found, expected, "an expanded grad_output, that of sum(), is read wrongly")
     for name, lay_out in LAYOUTS.items():
-        call.assert_same(gradients_for([lay_out(a) for a in v]), g_v, f"a {name} grad_output is read wrongly")
+        found = gradients_for([lay_out(a) for a in v])
+        call.assert_same_gradients(found, g_v, f"a {name} grad_output is read wrongly")
     if len(outputs) > 1:
-        leaves = [arguments[i] for i in call.differentiable]
-        for k, y in enumerate(outputs):
+        for k in range(len(outputs)):
+            arguments = call.arguments()
+            y = call.outputs(arguments)[k]
             if y.requires_grad:
-                alone = torch.autograd.grad(y, leaves, v[k], retain_graph=True, materialize_grads=True)
+                leaves = [arguments[i] for i in call.differentiable]
+                alone = torch.autograd.grad(y, leaves, v[k], materialize_grads=True)
                 with_zeros = gradients_for([a if i == k else torch.zeros_like(a) for i, a in enumerate(v)])
-                call.assert_same(alone, with_zeros, f"output {k} alone, and with zeros for the others, disagree")
+                sentence = f"output {k} alone, and with zeros for the others, disagree"
+                call.assert_same_gradients([g.to_dense() for g in alone], with_zeros, sentence)
     return PASSED
 
 
@@ -65,5 +68,5 @@ def batched_incoming_gradients(call: Call) -> Outcome:
         return not_supported(vmap_reason(error))
     each = [call.run(grad_outputs=v)[1] for v in several]
     expected = [torch.stack(g) for g in zip(*each, strict=True)]
-    call.assert_same(found, expected, "batched and single grad_outputs disagree")
+    call.assert_same_gradients(found, expected, "batched and single grad_outputs disagree")
     return PASSED

@@ -1,17 +1,18 @@
 """Inputs: their strides, which of them require a gradient, one tensor as two of them, a batch of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..call import Call
-from ..report import PASSED, Outcome, not_applicable, not_supported
+from ..report import PASSED, Outcome, no_verdict, not_applicable, not_supported
 
 LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "transposed": lambda x: x.mT.contiguous().mT if x.ndim > 1 else x,
-    "strided": lambda x: torch.stack([x, x + 1], dim=-1)[..., 0],
+    "strided": lambda x: torch.stack([x, ~x if x.dtype == torch.bool else x + 1], dim=-1)[..., 0],
     "reversed": lambda x: x.permute(_backwards(x)).contiguous().permute(_backwards(x)),
     "offset": lambda x: torch.cat([x.new_zeros(1), x.reshape(-1)])[1:].view(x.shape),
     "channels last": lambda x: x.to(memory_format=torch.channels_last) if x.ndim == 4 else x,
@@ -28,14 +29,32 @@ def input_layouts(call: Call) -> Outcome:
         arguments = [lay_out(x) if isinstance(x, Tensor) else x for x in call.arguments(needs=())]
         arguments = [x.requires_grad_() if i in call.differentiable else x for i, x in enumerate(arguments)]
         outputs = call.outputs(arguments)
-        call.assert_same(outputs, call.plain[0], f"values change with {name} inputs")
-        call.assert_same(call.gradients(arguments, outputs), call.plain[1], f"gradients change with {name} inputs")
+        call.assert_same_values(outputs, call.plain[0], f"values change with {name} inputs")
+        found = call.gradients(arguments, outputs)
+        call.assert_same_gradients(found, call.plain[1], f"gradients change with {name} inputs")
+    return _assert_expanded_like_copies(call)
+
+
+def _assert_expanded_like_copies(call: Call) -> Outcome:
+    """Equal elements, which may tie, or make a matrix singular: where the function refuses them, nothing is said."""
     flat = [x[:1].expand_as(x) if isinstance(x, Tensor) and x.ndim and len(x) else x for x in call.values]
-    expanded = [x.detach().requires_grad_() if i in call.differentiable else x for i, x in enumerate(flat)]
-    copies = [x.contiguous() if isinstance(x, Tensor) else x for x in flat]
-    for found, expected in zip(call.run(expanded), call.run(call.arguments(values=copies)), strict=True):
-        call.assert_same(found, expected, "expanded inputs and their copies give different results")
+    flat = [x if i in call.differentiable or not _is_real(x) else call.values[i] for i, x in enumerate(flat)]
+    copies = replace(call, values=[x.contiguous() if isinstance(x, Tensor) else x for x in flat])
+    if not copies.is_finite:
+        return PASSED
+    try:
+        values, gradients = copies.plain
+    except RuntimeError:
+        return PASSED
+    found = call.run([x.detach().requires_grad_() if i in call.differentiable else x for i, x in enumerate(flat)])
+    sentence = "expanded inputs and their copies give different results"
+    copies.assert_same_values(found[0], values, sentence)
+    copies.assert_same_gradients(found[1], gradients, sentence)
     return PASSED
+
+
+def _is_real(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.is_floating_point()
 
 
 def subsets(call: Call) -> Outcome:
@@ -48,28 +67,28 @@ def subsets(call: Call) -> Outcome:
             arguments = call.arguments(needs)
             outputs = call.outputs(arguments)
             when = f"when only {', '.join(call.names[j] for j in needs)} requires a gradient"
-            call.assert_same(outputs, call.plain[0], f"values change {when}")
+            call.assert_same_values(outputs, call.plain[0], f"values change {when}")
             for g, j in zip(call.gradients(arguments, outputs), needs, strict=True):
-                call.assert_same([g], [right[j]], f"the gradient of {call.names[j]} changes {when}")
+                call.assert_same_gradients([g], [right[j]], f"the gradient changes {when}", of=[j])
     return PASSED
 
 
 def repeated_arguments(call: Call) -> Outcome:
     """The same tensor as two arguments receives the sum of both gradients."""
-    places = list(enumerate(call.differentiable))
-    shape = {i: call.values[i].shape for i in call.differentiable}
-    pair = next(((p, q) for n, p in enumerate(places) for q in places[n + 1 :] if shape[p[1]] == shape[q[1]]), None)
-    if pair is None:
-        return not_applicable("no two differentiable inputs of one shape")
-    (k, i), (m, j) = pair
+    if not call.alike:
+        return not_applicable("no two differentiable inputs of one shape and kind")
+    i, j = call.alike[0]
+    k, m = call.differentiable.index(i), call.differentiable.index(j)
     values = list(call.values)
     values[j] = values[i]
+    if not call.gives_finite(values):
+        return no_verdict("one value for both is outside the function's domain")
     _, apart = call.run(call.arguments(values=values))
     arguments = call.arguments(values=values)
     arguments[j] = arguments[i]
     together = call.gradients(arguments, call.outputs(arguments))
     sentence = f"one tensor as {call.names[i]} and {call.names[j]} does not get the sum"
-    call.assert_same([together[k]], [apart[k] + apart[m]], sentence)
+    call.assert_same_gradients([together[k]], [apart[k] + apart[m]], sentence, of=[i])
     return PASSED
 
 
@@ -77,7 +96,7 @@ def batching(call: Call) -> Outcome:
     """vmap of the function and of its gradient agree with a loop, whichever argument carries the batch."""
     if not call.ordinary:
         return not_applicable("extreme or tied values")
-    pair = [call.values, call.other_values()]
+    pair = [call.values, call.other_values or call.values]
     tensors = [i for i, x in enumerate(call.values) if isinstance(x, Tensor)]
     leading = {i: torch.stack([values[i] for values in pair]) for i in tensors}
     one = tensors[sum(x.numel() for x in leading.values()) // 2 % len(tensors)]  # another one from shape to shape
@@ -90,13 +109,15 @@ def batching(call: Call) -> Outcome:
         arguments = [leading[i].movedim(0, dim) if i in batched else x for i, x in enumerate(call.values)]
         in_dims = tuple(dim if i in batched else None for i in range(len(arguments)))
         loop = [[values[i] if i in batched else x for i, x in enumerate(call.values)] for values in pair]
+        if not all(map(call.gives_finite, loop)):
+            return no_verdict("mixed values are outside the function's domain")
         with torch.no_grad():
             try:
                 found = torch.func.vmap(lambda *a: tuple(call.outputs(a)), in_dims)(*arguments)
             except Exception as error:
                 return not_supported(vmap_reason(error))
             expected = [torch.stack(ys) for ys in zip(*(call.outputs(a) for a in loop), strict=True)]
-            call.assert_same(found, expected, "vmap and a loop disagree")
+            call.assert_same_values(found, expected, "vmap and a loop disagree")
         by = tuple(i for i in call.differentiable if i in batched)
         if not by or not any(y.requires_grad for y in call.outputs(call.arguments())):
             continue
@@ -106,7 +127,7 @@ def batching(call: Call) -> Outcome:
         except Exception as error:
             return not_supported(vmap_reason(error))
         expected = [torch.stack(g) for g in zip(*(gradient(*a) for a in loop), strict=True)]
-        call.assert_same(found, expected, "vmap of the gradient and a loop disagree")
+        call.assert_same_gradients(found, expected, "vmap of the gradient and a loop disagree", of=by)
     return PASSED
 
 
