@@ -1,7 +1,7 @@
-"""The few argument checks of the public functions: one sentence each.
+"""Argument checks of the public functions.
 
-Every message names the argument, says what would be right and what was given.
-They run at the public edge, before any work, and never inside a forward or a backward pass.
+Every message names the argument, what is required and the value given. Checks run once, in the public function,
+before any computation, and never inside a forward or backward pass.
 """
 
 import math
@@ -25,7 +25,7 @@ def check_number(
     below: float | None = None,
     at_most: float | None = None,
 ) -> None:
-    """A finite real number within its bounds."""
+    """A finite real number within the bounds; TypeError for another type, ValueError outside."""
     number = isinstance(value, Real) and not isinstance(value, bool)
     if (
         number
@@ -37,37 +37,37 @@ def check_number(
     ):
         return
     bounds = {"above": above, "at least": at_least, "below": below, "at most": at_most}
-    wanted = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if bound is not None)
-    sentence = f"{name} must be a finite number{' ' if wanted else ''}{wanted}, got {value!r}"
-    raise ValueError(sentence) if number else TypeError(sentence)
+    required = " and ".join(f"{word} {bound}" for word, bound in bounds.items() if bound is not None)
+    message = f"{name} must be a finite number{' ' if required else ''}{required}, got {value!r}"
+    raise ValueError(message) if number else TypeError(message)
 
 
 def check_size(name: str, value: int, at_least: int = 1) -> None:
-    """A whole number of things."""
-    sentence = f"{name} must be a whole number, at least {at_least}, got {value!r}"
+    """An integer, at least ``at_least``; TypeError for another type, ValueError below."""
+    message = f"{name} must be an integer, at least {at_least}, got {value!r}"
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(sentence)
+        raise TypeError(message)
     if value < at_least:
-        raise ValueError(sentence)
+        raise ValueError(message)
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """One word out of a few."""
+    """One of the strings in ``choices``."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_callable(name: str, f: Callable[..., Any]) -> None:
-    """A unit: any function from a tensor to a tensor of the same shape."""
+    """A callable: an activation function, from a tensor to a tensor of the same shape."""
     if not callable(f):
         raise TypeError(
             f"{name} must be a function of one tensor, such as cs224d_l3.tanh, got {f!r}"
-            + ("; cs224d_l3.UNITS holds the units by name" if isinstance(f, str) else "")
+            + ("; cs224d_l3.UNITS maps names to units" if isinstance(f, str) else "")
         )
 
 
 def check_floating(name: str, tensor: Tensor) -> None:
-    """A tensor of real floating-point numbers."""
+    """A tensor of a real floating-point dtype."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}")
     if not tensor.is_floating_point():
@@ -76,34 +76,35 @@ def check_floating(name: str, tensor: Tensor) -> None:
 
 @cache
 def _dims(declaration: str) -> list[tuple[str, bool, tuple[str | int, ...]]]:
-    """Of every tensor of a declaration: its text, whether it has leading sizes, and its dimensions."""
+    """For each tensor declared: its text, whether it starts with ``...``, and its dimensions, names or fixed sizes."""
     split = [(dims, dims.startswith("..."), dims.removeprefix("...").split()) for dims in declaration.split(", ")]
     return [(dims, leading, tuple(int(d) if d.isdigit() else d for d in names)) for dims, leading, names in split]
 
 
-_fitting: set[object] = set()  # declarations with shapes and types that were found to fit: a training loop's are few
+_passed: set[object] = set()  # cache of (declaration, shapes and dtypes): a training loop has few
 
 
 def check_shapes(declaration: str, **tensors: Tensor | None) -> None:
-    """Floating-point tensors of one type whose shapes fit together: one letter, one size; a number is that size.
+    """Floating-point tensors of one dtype whose shapes match the declaration: equal names are equal sizes.
 
-    ``check_shapes("... n, m n, m", x=x, W=W, b=b)`` lets ``n`` be the last size of ``x`` and asks
-    the same of ``W``. ``...`` stands for any leading sizes; a tensor that is None is left out.
+    ``check_shapes("... n, m n, m", x=x, W=W, b=b)`` binds ``n`` to the last size of ``x`` and requires it of ``W``.
+    A number is a fixed size, ``...`` any leading dimensions; a tensor that is None is skipped. Under autocast the
+    dtypes may differ, and a match is not cached.
     """
     if torch.compiler.is_compiling():
         _check_shapes(declaration, tensors)
         return
     try:
         key = (declaration, *[t if t is None else (t.shape, t.dtype) for t in tensors.values()])
-        if key in _fitting:
+        if key in _passed:
             return
-    except (AttributeError, TypeError):  # no tensor at all; a size that is a symbol
+    except (AttributeError, TypeError):  # not a tensor; a symbolic size, which has no hash
         key = None
     _check_shapes(declaration, tensors)
     if key is not None and not is_any_autocast_enabled():
-        if len(_fitting) > 1000:
-            _fitting.clear()
-        _fitting.add(key)
+        if len(_passed) > 1000:
+            _passed.clear()
+        _passed.add(key)
 
 
 def _check_shapes(declaration: str, tensors: dict[str, Tensor | None]) -> None:
@@ -129,7 +130,7 @@ def _check_shapes(declaration: str, tensors: dict[str, Tensor | None]) -> None:
 
 
 def _misfit(declaration: str, name: str, tensors: dict[str, Tensor | None]) -> str:
-    """The sentence for the tensor whose shape does not fit those before it."""
+    """The message for a tensor whose shape does not match the sizes bound by the tensors before it."""
     sizes: dict[str | int, str] = {}
     for (other, tensor), (text, _, dims) in zip(tensors.items(), _dims(declaration), strict=True):
         if other == name:
@@ -144,11 +145,11 @@ def _misfit(declaration: str, name: str, tensors: dict[str, Tensor | None]) -> s
 
 
 def check_indices(name: str, indices: Tensor, below: int | None = None, of: str = "") -> None:
-    """Whole numbers in [0, below), each one the index of a row, a word, a tag: ``of`` says of what."""
+    """An int64 or int32 tensor with values in [0, below); ``of`` names what is indexed, for the message."""
     if not isinstance(indices, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor of indices, got {type(indices).__name__}")
     if indices.dtype not in (torch.int64, torch.int32):
-        raise TypeError(f"{name} must hold indices (torch.int64), got {indices.dtype}")
+        raise TypeError(f"{name} must have dtype torch.int64 or torch.int32, got {indices.dtype}")
     found = None if below is None else bounds(indices)
     if below is not None and found is not None and not (found[0] >= 0 and found[1] < below):
         wrong = found[0] if found[0] < 0 else found[1]
@@ -156,8 +157,8 @@ def check_indices(name: str, indices: Tensor, below: int | None = None, of: str 
 
 
 def bounds(indices: Tensor) -> tuple[int, int] | None:
-    """The smallest and the largest index; None where they cannot be read without waiting, or there are none."""
-    # On a GPU a read would stall the queue, a compiler has no values to read, and neither has vmap.
+    """The smallest and the largest index; None if empty or not readable without synchronizing."""
+    # a read synchronizes with the GPU; under a compiler or vmap there is no value to read
     if torch.compiler.is_compiling() or indices.device.type != "cpu" or indices.numel() == 0:
         return None
     try:
@@ -168,5 +169,5 @@ def bounds(indices: Tensor) -> tuple[int, int] | None:
 
 
 def check_reduction(reduction: str) -> None:
-    """torch's three ways to sum up a loss."""
+    """A reduction of torch's losses."""
     check_choice("reduction", reduction, ("mean", "sum", "none"))
