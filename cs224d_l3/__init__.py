@@ -1,16 +1,16 @@
-"""The lecture, executable: Stanford CS224d, Lecture 3 (Mundra and Socher), in PyTorch.
+"""Stanford CS224d, Lecture 3 (Mundra and Socher), as executable PyTorch.
 
 Every backward pass is written by hand, from the notes, as a ``torch.autograd.Function``.
 
 ======== ======================= =============================================================
-section  module                  what it states
+section  module                  contents
 ======== ======================= =============================================================
 1.1      ``neuron``              a = f(w^T x + b)
 1.2      ``layer``               z = Wx + b, a = f(z); word vectors
 1.3      ``windows``             windows of words, true and corrupt
 1.3      ``feed_forward``        s = U^T f(Wx + b)
 1.4      ``max_margin``          J = max(0, margin + s_c - s)
-1.4      ``fused_window_margin`` the same from the windows on, in one step
+1.4      ``fused_window_margin`` 1.2 to 1.4 as one fused Function
 1.5, 1.6 ``backprop``            the gradients by elements, and by matrices
 2.1      ``gradient_check``      dJ/dtheta = (J(theta + h) - J(theta - h)) / 2h
 2.2      ``regularization``      lambda sum ||W||_F^2
@@ -19,11 +19,11 @@ section  module                  what it states
 2.5      ``learning_rate``       lr / sqrt(fan_in);  lr tau / max(t, tau)
 2.6      ``adagrad``             theta -= lr g / sqrt(sum g^2 + eps)
 -        ``softmax``             J = -log softmax(z)_target
--        ``fused_softmax``       the same with z = Wx + b, never all in memory
+-        ``fused_softmax``       the same with z = Wx + b, in blocks
 -        ``recurrent``           a_t = f(W x_t + H a_(t-1) + b)
 -        ``through_time``        its gradients by elements, and by matrices
--        ``language_model``      p(next word | the words before)
--        ``text``                real text; trained networks in use
+-        ``language_model``      p(next word | previous words)
+-        ``text``                corpora; tagging and generation with trained networks
 ======== ======================= =============================================================
 """
 
@@ -89,7 +89,7 @@ from .learning_rate import InverseDecay, fan_in_groups
 # 2.6 AdaGrad
 from .adagrad import AdaGrad
 
-# Beyond the numbered sections: the softmax objective, and the language models that the notes lead up to
+# Beyond the numbered sections: the softmax objective, and the notes' closing section, language models
 from .softmax import SoftmaxCrossEntropyLoss, softmax_cross_entropy
 from .fused_softmax import affine_softmax_cross_entropy
 from .recurrent import Elman, elman
@@ -160,7 +160,7 @@ __all__ = [
     "fan_in_groups",
     # 2.6 AdaGrad
     "AdaGrad",
-    # Beyond the numbered sections: the softmax objective, and the language models that the notes lead up to
+    # Beyond the numbered sections: the softmax objective, and the notes' closing section, language models
     "SoftmaxCrossEntropyLoss",
     "softmax_cross_entropy",
     "affine_softmax_cross_entropy",

@@ -5,7 +5,7 @@ The network has layers 1 to K + 1. Layer 1 is the input, a^(1) = z^(1) = x; then
     z^(k+1) = W^(k) a^(k) + b^(k),    a^(k+1) = f(z^(k+1)),
 
 and the last layer is linear, a^(K+1) = z^(K+1): in figure 5 it is the score s, with W^(1) = W and W^(2) = U.
-delta^(k) is the error at z^(k), dJ/dz^(k), and goes back a layer by
+delta^(k) is the error at z^(k), dJ/dz^(k), propagated back by
 
 $$\delta_j^{(k)} = f'(z_j^{(k)}) \sum_i \delta_i^{(k+1)} W_{ij}^{(k)}, \qquad
 \delta^{(k)} = f'(z^{(k)}) \circ (W^{(k)T} \delta^{(k+1)}).$$
@@ -25,7 +25,7 @@ Elementwise = Callable[[Tensor], Tensor]
 
 
 class Gradients(NamedTuple):
-    """What backpropagation finds: the output a^(K+1), and dJ/dW^(k), dJ/db^(k), and delta^(k) = dJ/dz^(k).
+    """The output a^(K+1), and the gradients dJ/dW^(k), dJ/db^(k) and delta^(k) = dJ/dz^(k).
 
     ``delta[0]`` is dJ/dx, for z^(1) = x; ``delta[k]`` belongs to the layer that W^(k) feeds.
     """
@@ -52,14 +52,14 @@ def elementwise_gradients(
     Args:
         x: one input, (n,).
         W: the matrices W^(1) to W^(K), each (neurons of layer k+1, neurons of layer k).
-        b: the biases b^(1) to b^(K), one a neuron of layer k+1.
-        f: the unit of the hidden layers.
+        b: the biases b^(1) to b^(K), one per neuron of layer k+1.
+        f: the activation function of the hidden layers.
         f_prime: its derivative.
-        delta: the error at the output, dJ/dz^(K+1); ones if left out, the gradient of the score itself.
+        delta: the error at the output, dJ/dz^(K+1), (n_(K+1),); ones by default, for the gradient of the output.
 
     Raises:
-        ValueError: no layer, or shapes that do not fit.
-        TypeError: f or f_prime is not a function.
+        ValueError: no layer, or shapes that do not match.
+        TypeError: an f or f_prime that is not callable.
     """
     delta = _check_network(x, W, b, f, f_prime, delta)
     K = len(W)
@@ -132,7 +132,7 @@ def vectorized_gradients(
 def _check_network(
     x: Tensor, W: Sequence[Tensor], b: Sequence[Tensor], f: Elementwise, f_prime: Elementwise, delta: Tensor | None
 ) -> Tensor:
-    """The shapes fit from layer to layer; returns the error at the output."""
+    """Check the arguments, layer by layer; returns delta, or its default."""
     check_callable("f", f)
     check_callable("f_prime", f_prime)
     if len(W) == 0 or len(W) != len(b):

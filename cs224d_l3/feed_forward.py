@@ -16,24 +16,24 @@ from .xavier import xavier_uniform_
 
 
 def score(x: Tensor, W: Tensor, b: Tensor, U: Tensor, f: Callable[[Tensor], Tensor] = sigmoid) -> Tensor:
-    """s = U^T a with a = f(Wx + b): one number for a window.
+    """s = U^T a with a = f(Wx + b), one score per window.
 
     "Museums in Paris are amazing", five words of 4 dimensions, gives x in R^20; with 8 hidden units
     W in R^(8 x 20), b in R^8 and U in R^8, one score.
 
     Args:
-        x: the window's word vectors, one after the other, (..., n).
+        x: concatenated word vectors of the window, (..., n).
         W: hidden weights, (m, n).
         b: hidden biases, (m,).
-        U: output weights, as a row, (1, m): the W^(2) of section 1.5.
-        f: the hidden units.
+        U: output weights as a row, (1, m), the W^(2) of section 1.5.
+        f: the activation function.
 
     Returns:
         s, (...).
 
     Raises:
-        ValueError: the shapes do not fit.
-        TypeError: an argument is not a floating-point tensor, or f is not a function.
+        ValueError: shapes that do not match.
+        TypeError: an argument that is not a floating-point tensor, or an f that is not callable.
     """
     check_shapes("... n, m n, m, 1 m", x=x, W=W, b=b, U=U)
     check_callable("f", f)
@@ -41,21 +41,21 @@ def score(x: Tensor, W: Tensor, b: Tensor, U: Tensor, f: Callable[[Tensor], Tens
 
 
 class WindowInput(nn.Module):
-    """x = [L_w1 ... L_wk]: the vectors of a window's words, one after the other.
+    """x = [L_w1 ... L_wk]: the concatenated word vectors of a window.
 
     Args:
-        num_words: V.
-        d: dimensions of a word vector.
+        num_words: V, the size of the vocabulary.
+        d: dimension of a word vector.
         size: words in a window.
-        num_features: values of one more feature of a word, its capitalisation say; 0 for none.
-        d_features: dimensions of that feature's vector, which follows the word's.
-        dropout: share of x that is set to zero in training.
-        sparse: the gradient of L as sparse rows.
+        num_features: number of values of an additional word feature, such as capitalisation; 0 for none.
+        d_features: dimension of the feature vector, which is appended to the word vector.
+        dropout: dropout probability of x.
+        sparse: make the gradient of L a sparse COO tensor.
 
     Attributes:
         L: the word vectors, ``L.weight`` (V, d).
         C: the feature vectors, ``C.weight`` (num_features, d_features), or None.
-        n: the size of x.
+        n: dimension of x.
     """
 
     def __init__(
@@ -81,18 +81,20 @@ class WindowInput(nn.Module):
         self.C = WordVectors(num_features, d_features) if num_features else None
         self.n = size * (d + (d_features if num_features else 0))
         self.dropout = dropout
-        # Word vectors are small at first, so that the units start where they are steep.
+        # small initial word vectors: the activation functions start far from saturation
         for vectors in filter(None, (self.L, self.C)):
             nn.init.uniform_(vectors.weight, -0.1, 0.1)
 
     def forward(self, windows: Tensor, features: Tensor | None = None) -> Tensor:
-        """Words (..., size), and as many features, to x (..., n)."""
+        """Word indices (..., size), and feature indices (..., size), to x (..., n)."""
         for name, given in (("windows", windows), ("features", features)):
             if given is not None and given.shape[-1:] != (self.size,):
                 raise ValueError(f"{name} must have shape (..., {self.size}), got {tuple(given.shape)}")
         if (features is None) != (self.C is None):
             raise ValueError(
-                f"features must be {'left out' if self.C is None else 'given, one a word'}, got {features}"
+                f"features must be left out with num_features=0, got shape {tuple(features.shape)}"
+                if features is not None
+                else "features must be given, one per word, with num_features > 0, got None"
             )
         if features is not None and features.shape != windows.shape:
             raise ValueError(
@@ -105,21 +107,21 @@ class WindowInput(nn.Module):
 
 
 class WindowScorer(nn.Module):
-    """s = U^T f(Wx + b) on windows of words: how much the centre looks like what is sought.
+    """s = U^T f(Wx + b) on windows of words: the score that the centre word is of the target class.
 
-    The defaults are the notes' own sizes: five words of 4 dimensions, 8 hidden units, one score.
+    The default sizes are the notes': five words of 4 dimensions, 8 hidden units, one score.
 
     Args:
         num_words: V, the size of the vocabulary.
-        d: dimensions of a word vector.
+        d: dimension of a word vector.
         size: words in a window.
         m: hidden units.
-        f: the unit.
-        options: those of :class:`WindowInput`.
+        f: the activation function.
+        options: keyword arguments of :class:`WindowInput`.
 
     Attributes:
-        input: the :class:`WindowInput` that makes x.
-        hidden: the :class:`Layer` with W and b.
+        input: the :class:`WindowInput`, which computes x.
+        hidden: the :class:`Layer` with W (m, n) and b (m,).
         U: (1, m).
     """
 
@@ -140,7 +142,7 @@ class WindowScorer(nn.Module):
         self.U = nn.Parameter(xavier_uniform_(torch.empty(1, m)))
 
     def forward(self, windows: Tensor, features: Tensor | None = None) -> Tensor:
-        """Windows (..., size) to scores (...)."""
+        """Windows, and their features, (..., size) to scores s (...)."""
         x = self.input(windows, features)
         return score(x, self.hidden.W, self.hidden.b, self.U, self.f)
 
@@ -153,9 +155,9 @@ class WindowScorer(nn.Module):
         margin: float = 1.0,
         reduction: str = "mean",
     ) -> Tensor:
-        """J = max(0, margin + s_c - s) of true and corrupt windows, both (..., size), with their features.
+        """J = max(0, margin + s_c - s) for true and corrupt windows and their features, all (..., size).
 
-        In one step, :func:`window_margin_loss`, where the unit is one of the six.
+        Fused, :func:`window_margin_loss`, if f is in ``UNITS``.
         """
         if not any(self.f is unit.f for unit in UNITS.values()):
             return max_margin_loss(self(windows, features), self(corrupted, corrupted_features), margin, reduction)
@@ -176,21 +178,21 @@ class WindowScorer(nn.Module):
 
 
 class WindowClassifier(nn.Module):
-    """z = U f(Wx + b) + c on windows of words: one score a tag, for :func:`softmax_cross_entropy`.
+    """z = U f(Wx + b) + c on windows of words: one score per tag, for :func:`softmax_cross_entropy`.
 
     Args:
         num_words: V, the size of the vocabulary.
-        num_tags: K.
-        d: dimensions of a word vector.
+        num_tags: K, the number of classes.
+        d: dimension of a word vector.
         size: words in a window.
         m: hidden units.
-        f: the unit.
-        options: those of :class:`WindowInput`.
+        f: the activation function.
+        options: keyword arguments of :class:`WindowInput`.
 
     Attributes:
-        input: the :class:`WindowInput` that makes x.
+        input: the :class:`WindowInput`, which computes x.
         hidden: the :class:`Layer` with W (m, n) and b (m,).
-        output: the :class:`Layer` without a unit that gives the K scores.
+        output: the linear :class:`Layer` with U (K, m) and c (K,).
     """
 
     def __init__(
@@ -210,5 +212,5 @@ class WindowClassifier(nn.Module):
         self.output = Layer(m, num_tags, f=None)
 
     def forward(self, windows: Tensor, features: Tensor | None = None) -> Tensor:
-        """Windows (..., size) to scores of the tags, (..., K)."""
+        """Windows, and their features, (..., size) to scores z (..., K)."""
         return self.output(self.hidden(self.input(windows, features)))

@@ -1,9 +1,9 @@
-"""The neural language models the notes lead up to: p(w_t | the words before) = softmax(U a + c)_(w_t).
+"""Neural language models, with which the notes close: p(w_t | w_1 ... w_(t-1)) = softmax(U a + c)_(w_t).
 
-The window model (Bengio et al., A neural probabilistic language model, JMLR 2003) reads the last few words through
-the network of 1.3. The recurrent model (Mikolov et al., Recurrent neural network based language model, Interspeech
-2010) reads one word and its own state. Both learn by the cross-entropy of the next word; exp of its mean over a
-text is the perplexity.
+The window model (Bengio et al., A neural probabilistic language model, JMLR 2003) conditions on the last few words,
+through the network of 1.3; the recurrent model (Mikolov et al., Recurrent neural network based language model,
+Interspeech 2010) on the last word and its hidden state. The objective is the cross-entropy of the next word; exp of
+its mean is the perplexity.
 """
 
 import math
@@ -20,22 +20,22 @@ from .units import tanh
 
 
 class WindowLanguageModel(nn.Module):
-    """x = [L_(w_(t-n)) ... L_(w_(t-1))], a = f(Wx + b), z = U a + c, with direct connections z = U a + D x + c.
+    """x = [L_(w_(t-k)) ... L_(w_(t-1))], a = f(Wx + b), z = U a + c; with direct connections z = U a + D x + c.
 
     Args:
         num_words: V, the size of the vocabulary.
-        d: dimensions of a word vector.
-        size: words that are read.
+        d: dimension of a word vector.
+        size: k, words of context.
         m: hidden units.
-        f: the unit.
-        direct: connections from x straight to the scores, Bengio's W.
-        dropout: share of x and of a that is set to zero in training.
-        sparse: gradients of the word vectors as sparse rows.
+        f: the activation function.
+        direct: add the direct connections D from x to the scores, Bengio's W.
+        dropout: dropout probability of x and of a.
+        sparse: make the gradient of L a sparse COO tensor.
 
     Attributes:
         L: the word vectors, ``L.weight`` (V, d).
         hidden: the :class:`Layer` with W (m, size d) and b (m,).
-        output: the :class:`Layer` without a unit, with U, or [U D], (V, m) or (V, m + size d), and c (V,).
+        output: the linear :class:`Layer` with U (V, m), or [U D] (V, m + size d), and c (V,).
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class WindowLanguageModel(nn.Module):
         self.output = Layer(m + size * d if direct else m, num_words, f=None)
 
     def features(self, context: Tensor) -> Tensor:
-        """What the scores are made of: a, with direct connections [a x]. (..., size) to (..., m) or (..., m + n)."""
+        """Context (..., size) to the output layer's input: a (..., m), with direct connections [a x] (..., m + n)."""
         if context.shape[-1:] != (self.size,):
             raise ValueError(f"context must have shape (..., {self.size}), got {tuple(context.shape)}")
         x = nn.functional.dropout(self.L(context).flatten(-2), self.dropout, self.training)
@@ -67,15 +67,18 @@ class WindowLanguageModel(nn.Module):
         return torch.cat([a, x], dim=-1) if self.direct else a
 
     def forward(self, context: Tensor, target: Tensor | None = None) -> Tensor:
-        """The last words (..., size), the latest at the end, to scores of the next (..., V); with the next words
-        (...) to their mean :meth:`loss`, so that what wraps a Module, DistributedDataParallel for one, can train it."""
+        """Context (..., size), the latest word last, to the scores of the next word (..., V).
+
+        With a target (...), the mean :meth:`loss` instead, so that wrappers that call ``forward``, such as
+        DistributedDataParallel, can train the model.
+        """
         z: Tensor = self.output(self.features(context)) if target is None else self.loss(context, target)
         return z
 
     def loss(self, context: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-        """J = -log p(target | context) of words (...), in nats, without the scores of the whole batch in memory.
+        """J = -log p(target | context) for targets (...), in nats, without the (B, V) scores in memory.
 
-        Raises ValueError for shapes that do not fit, IndexError for words outside the vocabulary.
+        Raises ValueError for shapes that do not match, IndexError for words outside the vocabulary.
         """
         return affine_softmax_cross_entropy(self.features(context), self.output.W, self.output.b, target, reduction)
 
@@ -84,21 +87,21 @@ class WindowLanguageModel(nn.Module):
 
 
 class RecurrentLanguageModel(nn.Module):
-    """a_t = f(W L_(w_(t-1)) + H a_(t-1) + b), z_t = U a_t + c: every word so far is in the state a.
+    """a_t = f(W L_(w_(t-1)) + H a_(t-1) + b), z_t = U a_t + c, conditioned on all previous words through a_t.
 
     Args:
         num_words: V, the size of the vocabulary.
-        d: dimensions of a word vector.
+        d: dimension of a word vector.
         m: hidden units.
-        f: the unit, one of the six of ``UNITS``.
-        clip: the limit of every element of a word's error on its way back in time, in nats. Mikolov's is 15.
-        dropout: share of x and of a, on its way to the scores, that is set to zero in training.
-        sparse: gradients of the word vectors as sparse rows.
+        f: the activation function, one of ``UNITS``.
+        clip: limit of each element of H^T delta of one word's J, in nats, as in :func:`elman`. Mikolov's is 15.
+        dropout: dropout probability of x and of a before the output layer; the recurrent a is not dropped.
+        sparse: make the gradient of L a sparse COO tensor.
 
     Attributes:
         L: the word vectors, ``L.weight`` (V, d).
         hidden: the :class:`Elman` layer with W (m, d), H (m, m) and b (m,).
-        output: the :class:`Layer` without a unit, with U (V, m) and c (V,).
+        output: the linear :class:`Layer` with U (V, m) and c (V,).
     """
 
     def __init__(
@@ -120,14 +123,16 @@ class RecurrentLanguageModel(nn.Module):
         self.output = Layer(m, num_words, f=None)
 
     def states(self, words: Tensor, a_0: Tensor | None = None, clip: float = math.inf) -> Tensor:
-        """Words (..., T) and the state before them (..., m) to the state at each of them (..., T, m)."""
+        """Words (..., T) and initial state (..., m) to states a (..., T, m)."""
         x = nn.functional.dropout(self.L(words), self.dropout, self.training)
         a: Tensor = self.hidden(x, a_0, clip)
         return a
 
     def forward(self, words: Tensor, a_0: Tensor | None = None, target: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Words (..., T) and a state (..., m) to scores of each next word (..., T, V) and the last state (..., m);
-        with the next words (..., T) to their mean :meth:`loss` and the state. Only the loss limits errors."""
+        """Words (..., T) and initial state (..., m) to the next words' scores (..., T, V) and the last state (..., m).
+
+        With a target (..., T), the mean :meth:`loss` and the last state instead. Only :meth:`loss` clips.
+        """
         if target is not None:
             return self.loss(words, target, a_0)
         a = self.states(words, a_0)
@@ -136,27 +141,26 @@ class RecurrentLanguageModel(nn.Module):
     def loss(
         self, words: Tensor, target: Tensor, a_0: Tensor | None = None, reduction: str = "mean"
     ) -> tuple[Tensor, Tensor]:
-        """J = -log p(target) of the words that follow ``words``, both (..., T); and the last state, detached.
+        """J = -log p(target), in nats, target being the words that follow ``words``, both (..., T); and the last state.
 
-        Handed to the next segment of the text, the state carries on what was read, and no error goes back into it:
-        backpropagation through time is truncated to T steps. ``clip`` is meant for one word's error: J must be
-        differentiated as it is, or after "none" as a sum.
+        The state is detached: as a_0 of the next segment of a text it truncates backpropagation through time to T
+        steps. ``clip`` holds for the gradient of one word's J: differentiate J unscaled, or the sum of "none".
 
-        Raises ValueError for shapes that do not fit, IndexError for words outside the vocabulary.
+        Raises ValueError for shapes that do not match, IndexError for words outside the vocabulary.
         """
         check_indices("target", target)
-        # of a mean over N words the error of one is an N-th
+        # in a mean over N words, the gradient of one word's J is scaled by 1 / N
         a = self.states(words, a_0, self.clip / max(target.numel(), 1) if reduction == "mean" else self.clip)
-        kept = nn.functional.dropout(a, self.dropout, self.training)
-        J = affine_softmax_cross_entropy(kept, self.output.W, self.output.b, target, reduction)
-        return J, a[..., -1, :].detach().clone()  # a view would keep the whole segment
+        a_dropout = nn.functional.dropout(a, self.dropout, self.training)
+        J = affine_softmax_cross_entropy(a_dropout, self.output.W, self.output.b, target, reduction)
+        return J, a[..., -1, :].detach().clone()  # clone: a view holds the storage of the whole segment
 
     def extra_repr(self) -> str:
         return f"clip={self.clip}, dropout={self.dropout}"
 
 
 def _word_vectors(num_words: int, d: int, dropout: float, sparse: bool) -> WordVectors:
-    """Small at first, so that the units start where they are steep."""
+    """Word vectors, initially small: the activation functions start far from saturation."""
     check_size("num_words", num_words, at_least=2)
     check_size("d", d)
     check_number("dropout", dropout, at_least=0, below=1)

@@ -1,12 +1,12 @@
 r"""Backpropagation through time, twice: element by element in the notes' indices, and by matrices.
 
-The recurrent layer reads x_1 ... x_T and starts from the state a_0:
+The recurrent layer with inputs x_1 ... x_T and initial state a_0:
 
     z_t = W x_t + H a_(t-1) + b,    a_t = f(z_t).
 
-Unrolled it is a network of T layers with the same W, H and b in each, and an objective J that may look at every a_t.
-delta_t is the error at z_t, dJ/dz_t: what reaches a_t from J itself and from step t + 1, times f'(z_t). Since step t
-is one place of T where the same weight stands, the gradient of a weight is a sum over t.
+Unrolled it is a network of T layers that share W, H and b, with an objective J of all a_t. delta_t is the error at z_t,
+dJ/dz_t: the gradient of a_t, from J directly and from step t + 1, times f'(z_t). The gradient of a shared weight is the
+sum over t.
 
 $$\delta_t = f'(z_t) \circ \left(\frac{\partial J}{\partial a_t} + H^T \delta_{t+1}\right), \qquad
 \frac{\partial J}{\partial H} = \sum_t \delta_t a_{t-1}^T$$
@@ -51,18 +51,18 @@ def elementwise_gradients_through_time(
     dJ/dx_(t,j) = sum_i delta_(t,i) W_ij,    dJ/da_(0,j) = sum_i delta_(1,i) H_ij.
 
     Args:
-        x: the inputs, one row a step, (T, n), at least one of each.
-        W: weights of the input, (m, n).
-        H: weights of the step before, (m, m).
+        x: inputs, one row per step, (T, n), T and n at least 1.
+        W: input weights, (m, n).
+        H: recurrent weights, (m, m).
         b: biases, (m,).
-        a_0: the state at the start, (m,).
-        f: the unit.
+        a_0: initial state, (m,).
+        f: the activation function.
         f_prime: its derivative.
-        grad_a: what reaches a_t from J itself, dJ/da_t, (T, m); ones if left out.
+        grad_a: dJ/da_t from J directly, without later steps, (T, m); ones by default.
 
     Raises:
-        ValueError: shapes that do not fit.
-        TypeError: f or f_prime is not a function.
+        ValueError: shapes that do not match.
+        TypeError: an f or f_prime that is not callable.
     """
     grad_a = _check_layer(x, W, H, b, a_0, f, f_prime, grad_a)
     (T, n), m = x.shape, len(b)
@@ -150,7 +150,7 @@ def _check_layer(
     f_prime: Elementwise,
     grad_a: Tensor | None,
 ) -> Tensor:
-    """The shapes fit; returns what reaches the states from J itself."""
+    """Check the arguments; returns grad_a, or its default."""
     check_callable("f", f)
     check_callable("f_prime", f_prime)
     check_shapes("T n, m n, m m, m, m, T m", x=x, W=W, H=H, b=b, a_0=a_0, grad_a=grad_a)

@@ -1,4 +1,4 @@
-"""1.3 Windows: a word with its neighbours, as rows of word indices; and corrupt ones."""
+"""1.3 Windows: the word indices of a word and its neighbours; and corrupt windows, with another centre word."""
 
 import torch
 from torch import Tensor
@@ -7,21 +7,22 @@ from ._checks import check_indices, check_size
 
 
 def sliding_windows(words: Tensor, size: int, pad: int) -> Tensor:
-    """The window around every word of a sentence.
+    """The window around each word of a sentence.
 
-    "Museums in Paris are amazing" with size 5 gives five windows; the third is the sentence itself,
-    with Paris in its centre, the first has two pads before Museums.
+    "Museums in Paris are amazing" with size 5 has five windows; the third is the sentence itself, with Paris as its
+    centre, and the first has two pads before Museums.
 
     Args:
         words: word indices of one sentence, (T,).
-        size: words in a window, odd, so that one of them is the centre.
-        pad: the index that stands beyond both ends.
+        size: words in a window, odd, so that there is a centre word.
+        pad: the index used beyond both ends.
 
     Returns:
-        windows, (T, size); ``windows[:, size // 2]`` are the words.
+        windows, (T, size); ``windows[:, size // 2]`` equals ``words``.
 
     Raises:
-        ValueError: an even size, or words that are not one row.
+        ValueError: an even size, or words that are not one-dimensional.
+        TypeError: words that are not int64 or int32.
     """
     check_odd("size", size)
     check_indices("words", words)
@@ -34,25 +35,25 @@ def sliding_windows(words: Tensor, size: int, pad: int) -> Tensor:
 
 
 def corrupt(windows: Tensor, num_words: int, generator: torch.Generator | None = None) -> Tensor:
-    """The same windows with the centre word replaced by another one, every other word as likely.
+    """Corrupt windows: the centre word replaced by another word, drawn uniformly.
 
     Args:
         windows: (..., size), size odd.
         num_words: V, the size of the vocabulary; at least 2.
-        generator: the source of randomness.
+        generator: random number generator; torch's default one if None.
 
     Returns:
-        a new tensor, (..., size).
+        corrupt windows, a new tensor, (..., size).
 
     Raises:
-        ValueError: an even size, or a vocabulary of one word.
-        IndexError: a word outside the vocabulary.
+        ValueError: an even size, or a num_words below 2.
+        IndexError: a word outside [0, V).
     """
     check_size("num_words", num_words, at_least=2)
     check_indices("windows", windows, num_words, "vocabulary")
-    check_odd("the size of a window", windows.shape[-1] if windows.ndim else 0)
+    check_odd("windows.shape[-1]", windows.shape[-1] if windows.ndim else 0)
     centre = windows.shape[-1] // 2
-    # a shift by 1 to V - 1 around the vocabulary reaches every word but the one it starts from
+    # a uniform shift of 1 to V - 1, modulo V, reaches every word except the centre word
     shift = torch.randint(1, num_words, windows.shape[:-1], generator=generator, device=windows.device)
     corrupted = windows.clone()
     corrupted[..., centre] = (windows[..., centre] + shift) % num_words
@@ -60,7 +61,7 @@ def corrupt(windows: Tensor, num_words: int, generator: torch.Generator | None =
 
 
 def check_odd(name: str, size: int) -> None:
-    """A window has a centre."""
+    """An odd integer, at least 1: the window has a centre word."""
     check_size(name, size)
     if size % 2 == 0:
         raise ValueError(f"{name} must be odd, so that a window has a centre word, got {size}")

@@ -1,4 +1,4 @@
-r"""2.4 Xavier initialisation: weights that keep the variance of signals and gradients from layer to layer.
+r"""2.4 Xavier initialisation: weights that preserve the variances of activations and gradients across layers.
 
 $$W \sim U\left[-\sqrt{\frac{6}{n^{(l)} + n^{(l+1)}}}, \sqrt{\frac{6}{n^{(l)} + n^{(l+1)}}}\right]$$
 
@@ -15,26 +15,24 @@ from ._parameters import embedding_parameters
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-    """Fills W with U[-r, r], r = gain sqrt(6 / (fan_in + fan_out)). As ``torch.nn.init.xavier_uniform_``.
+    """Fill W with samples of U[-r, r], r = gain sqrt(6 / (fan_in + fan_out)). As ``torch.nn.init.xavier_uniform_``.
 
     Args:
-        tensor: W, (fan_out, fan_in); for a convolution (out, in, *kernel), whose fans count the kernel's cells.
-        gain: a factor.
-        generator: the source of randomness.
+        tensor: W, (fan_out, fan_in); for a convolution (out, in, *kernel), with fans multiplied by the kernel size.
+        gain: scaling factor, at least 0.
+        generator: random number generator; torch's default one if None.
 
     Returns:
-        the same tensor.
+        tensor.
 
     Raises:
         ValueError: fewer than two dimensions, or a gain that is negative or not finite.
-        TypeError: not a floating-point tensor.
+        TypeError: a tensor that is not floating-point.
     """
     check_floating("tensor", tensor)
     check_number("gain", gain, at_least=0)
     if tensor.ndim < 2:
-        raise ValueError(
-            f"tensor must have a fan-in and a fan-out, so two dimensions or more, got {tuple(tensor.shape)}"
-        )
+        raise ValueError(f"tensor must have a fan-in and a fan-out, at least two dimensions, got {tuple(tensor.shape)}")
     cells = tensor[0, 0].numel() if tensor.numel() else 0
     fan_out, fan_in = tensor.shape[0] * cells, tensor.shape[1] * cells
     r = gain * math.sqrt(6 / max(fan_in + fan_out, 1))
@@ -43,13 +41,13 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: torch.Generato
 
 
 def init_xavier(module: nn.Module, gain: float = 1.0, generator: torch.Generator | None = None) -> dict[str, str]:
-    """Weights by Xavier's rule, biases zero, in a module and all it contains.
+    """Initialise a module and its submodules in place: weights by Xavier's rule, biases 0.
 
-    Weights are the parameters of two dimensions or more, biases those named ``b`` or ``bias...``. Embeddings
-    and other vectors, the scales of a normalisation for one, stay as they are.
+    Weights are the parameters with at least two dimensions, biases those named ``b``, ``bias...`` or ``...bias``.
+    Embeddings and all other vectors, such as the scales of a normalisation layer, are left unchanged.
 
     Returns:
-        what was done to each parameter, by name: "xavier", "zero" or "kept".
+        the action for each parameter, by name: "xavier", "zero" or "kept".
     """
     vectors = embedding_parameters(module)
     done: dict[str, str] = {}
