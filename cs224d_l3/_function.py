@@ -1,9 +1,9 @@
-"""What every hand-written Function of the lecture shares.
+"""Base class and helpers of the hand-written autograd Functions.
 
-A Function states its forward pass, what it keeps (``setup_context``), its backward pass, and its forward mode
-(``pushforward``: the tangents of the inputs to the tangent of the output). The passes are themselves made of
-differentiable tensor operations on what was kept, so that higher orders follow from them; and torch derives the
-batched rule (``vmap``, and with it ``torch.func``) from all of them.
+A Function defines ``forward``, ``setup_context`` (the saved tensors), ``backward``, and ``pushforward``, the
+Jacobian-vector product of forward mode: tangents of the inputs to the tangent of the output. Both derivatives are
+differentiable operations on the saved tensors, so that autograd derives the higher orders; torch generates the
+batching rule of ``vmap``, and thereby ``torch.func``, from all of them.
 """
 
 import math
@@ -15,49 +15,58 @@ from torch import Tensor
 
 from ._torch import are_transforms_active, is_any_autocast_enabled, loses_gradients, plain_apply
 
-_TRACES_TRANSFORMS = torch.__version__ >= "2.9"  # whether Dynamo can be asked for transforms of torch.func
+_TRACES_TRANSFORMS = torch.__version__ >= "2.9"  # Dynamo can be asked for active torch.func transforms
 
 
 class Function(torch.autograd.Function):
-    """``torch.autograd.Function`` that works in eager mode, under ``torch.func`` and under ``torch.compile``.
+    """``torch.autograd.Function`` for eager mode, ``torch.func`` and ``torch.compile``.
 
-    The rule for forward mode is called ``pushforward`` because Dynamo refuses a Function with a ``jvp``. It
-    is ``jvp`` in a subclass, ``dual``, which :meth:`call` takes wherever the code is not being traced.
+    Dynamo refuses a Function that defines ``jvp``; the forward-mode rule is therefore named ``pushforward`` and is
+    ``jvp`` only in the subclass ``with_jvp``, which :meth:`call` uses unless the code is traced.
 
-    In three places torch loses the gradients of any Function, in silence: forward mode inside forward mode,
-    ``torch.func`` inside ``torch.compile``, and ``functionalize``. There the forward pass alone is run, and torch
-    differentiates it.
+    torch silently loses the gradients of any Function in three cases: nested forward mode, ``torch.func`` inside
+    ``torch.compile``, and ``functionalize``. There only ``forward`` runs, and torch differentiates it.
     """
 
     generate_vmap_rule = True
-    dual: "type[Function]"
+    with_jvp: "type[Function]"
     plain: Callable[..., Tensor]
 
     def __init_subclass__(cls) -> None:
         rule = vars(cls).get("pushforward")
-        cls.dual = cls if rule is None else type(cls.__name__, (cls,), {"jvp": rule})
-        cls.plain = plain_apply(cls.dual)
+        cls.with_jvp = cls if rule is None else type(cls.__name__, (cls,), {"jvp": rule})
+        cls.plain = plain_apply(cls.with_jvp)
 
     @classmethod
     def call(cls, *args: Any) -> Tensor:
-        """Run the Function; every argument in its place, none left to its default."""
+        """Apply the Function; all arguments positional, none omitted."""
         if torch.compiler.is_compiling():
             return cls.forward(*args) if _TRACES_TRANSFORMS and are_transforms_active() else cls.apply(*args)
         if not are_transforms_active():
             return cls.plain(*args)
-        return cls.forward(*args) if loses_gradients() else cls.dual.apply(*args)
+        return cls.forward(*args) if loses_gradients() else cls.with_jvp.apply(*args)
 
 
-def keep(ctx: Any, *tensors: Tensor | None) -> None:
-    """Keep tensors for the backward pass and for forward mode: ``ctx.saved_tensors`` in both."""
+def save_tensors(ctx: Any, *tensors: Tensor | None) -> None:
+    """Save tensors for the backward pass and for forward mode; both read ``ctx.saved_tensors``."""
     ctx.save_for_backward(*tensors)
     ctx.save_for_forward(*tensors)
 
 
-def autocast(first: Tensor, *others: Tensor | None, to: torch.dtype | None = None) -> Sequence[Any]:
-    """Under autocast, the tensors in its type, as torch's own products read them; otherwise as they are.
+def save_output(ctx: Any, inputs: Any, output: Any) -> None:
+    """``setup_context`` of a Function whose derivative is a function of its output."""
+    save_tensors(ctx, output)
 
-    Losses are taken in float32 there (``to``), as torch's are.
+
+def save_inputs(ctx: Any, inputs: Any, output: Any) -> None:
+    """``setup_context`` of a Function whose derivative is a function of its inputs, all of them tensors."""
+    save_tensors(ctx, *inputs)
+
+
+def autocast(first: Tensor, *others: Tensor | None, to: torch.dtype | None = None) -> Sequence[Any]:
+    """Under autocast, the tensors cast to its dtype, as torch's matrix products cast theirs; else unchanged.
+
+    ``to`` replaces that dtype: losses are computed in float32, as torch's are. float64 is never cast.
     """
     tensors = (first, *others)
     if not is_any_autocast_enabled() or not torch.is_autocast_enabled(first.device.type):
@@ -67,12 +76,13 @@ def autocast(first: Tensor, *others: Tensor | None, to: torch.dtype | None = Non
 
 
 def reduce(J: Tensor, reduction: str) -> Tensor:
-    """One number out of the losses of a batch, as torch's losses do."""
+    """Mean or sum of the losses of a mini-batch; the losses themselves for "none"."""
     if reduction == "mean":
         return J.mean()
     return J.sum() if reduction == "sum" else J
 
 
 def rows(t: Tensor) -> Tensor:
-    """The rows of a batch of any shape, one below the other: (..., n) -> (B, n)."""
-    return t if t.ndim == 2 else t.reshape(math.prod(t.shape[:-1]), t.shape[-1])  # Size.numel() is no symbol
+    """All leading dimensions flattened into one: (..., n) -> (B, n)."""
+    # math.prod stays symbolic under torch.compile, Size.numel() does not
+    return t if t.ndim == 2 else t.reshape(math.prod(t.shape[:-1]), t.shape[-1])

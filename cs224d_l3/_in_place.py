@@ -1,7 +1,7 @@
-"""The formulas of other modules once more, each in a single buffer.
+"""In-place versions of formulas in other modules: the same result with a single buffer.
 
-A function here is a decorator of the formula that it equals. It runs in the formula's place unless autograd, a
-transform or a compiler reads along, or unless it returns None: it then knows that the formula would be more exact.
+Each is a decorator of the formula it replaces. It runs instead of the formula unless autograd, a transform or a
+compiler records the operations; where it would be less accurate it returns None, and the formula runs.
 """
 
 import functools
@@ -16,47 +16,47 @@ from ._torch import is_legacy_batched, is_transformed
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 
-def is_last(*args: Any) -> bool:
-    """Whether nobody differentiates, maps or traces what is now computed, so that it may reuse its own memory."""
+def is_unrecorded(*args: Any) -> bool:
+    """Whether no autograd, transform or compiler records operations on these tensors, so that buffers may be reused."""
     if torch.is_grad_enabled() or is_transformed():
         return False
     for t in args:
         if type(t) is Tensor or type(t) is nn.Parameter:
             if is_legacy_batched(t):
                 return False
-        elif isinstance(t, Tensor):  # a subclass, with arithmetic of its own
+        elif isinstance(t, Tensor):  # a subclass may override the arithmetic
             return False
     return True
 
 
 def of_backward(in_place: Callable[..., Any]) -> Callable[[Formula], Formula]:
-    """Make a decorator of a backward pass; ``in_place`` is given ctx, the incoming gradient and what was kept."""
+    """Decorator of a backward pass; ``in_place`` receives ctx, the incoming gradient and the saved tensors."""
 
     def decorate(formula: Formula) -> Formula:
         @functools.wraps(formula)
-        def either(ctx: Any, grad: Tensor | None, *rest: Any) -> Any:
-            kept = ctx.saved_tensors
-            if grad is not None and is_last(grad, *kept):
-                found = in_place(ctx, grad, *kept)
-                if found is not None:
-                    return found
+        def wrapper(ctx: Any, grad: Tensor | None, *rest: Any) -> Any:
+            saved = ctx.saved_tensors
+            if grad is not None and is_unrecorded(grad, *saved):
+                result = in_place(ctx, grad, *saved)
+                if result is not None:
+                    return result
             return formula(ctx, grad, *rest)
 
-        return cast(Formula, either)
+        return cast(Formula, wrapper)
 
     return decorate
 
 
 def of_function(in_place: Callable[..., Any]) -> Callable[[Formula], Formula]:
-    """Make a decorator of a function; ``in_place`` is given its arguments."""
+    """Decorator of a function; ``in_place`` receives the same arguments."""
 
     def decorate(formula: Formula) -> Formula:
         @functools.wraps(formula)
-        def either(*args: Any, **settings: Any) -> Any:
-            found = in_place(*args, **settings) if is_last(*args) else None
-            return formula(*args, **settings) if found is None else found
+        def wrapper(*args: Any, **settings: Any) -> Any:
+            result = in_place(*args, **settings) if is_unrecorded(*args) else None
+            return formula(*args, **settings) if result is None else result
 
-        return cast(Formula, either)
+        return cast(Formula, wrapper)
 
     return decorate
 
@@ -68,7 +68,7 @@ def sigmoid(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor:
 
 @of_backward
 def tanh(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor | None:
-    if a.dtype.itemsize < 4:
+    if a.dtype.itemsize < 4:  # half precision: a a is rounded before it is subtracted
         return None
     aa = a * a
     return torch.addcmul(grad_a, grad_a, aa, value=-1, out=aa)  # grad_a - grad_a a a
@@ -76,14 +76,14 @@ def tanh(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor | None:
 
 @of_function
 def hardtanh_prime(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor | None:
-    if min_val != -max_val or z.dtype.itemsize < 4:
+    if min_val != -max_val or z.dtype.itemsize < 4:  # half precision may not represent the bounds
         return None
     return z.abs().ge_(max_val).neg_().add_(1)
 
 
 @of_backward
 def hardtanh(ctx: Any, grad_a: Tensor, z: Tensor) -> tuple[Tensor, None, None] | None:
-    if ctx.min_val != -ctx.max_val or z.dtype.itemsize < 4:
+    if ctx.min_val != -ctx.max_val or z.dtype.itemsize < 4:  # as in hardtanh_prime
         return None
     outside = z.abs().ge_(ctx.max_val)
     return torch.addcmul(grad_a, outside, grad_a, value=-1, out=outside), None, None  # grad_a - outside grad_a
@@ -97,7 +97,7 @@ def softsign(z: Tensor) -> Tensor:
 
 @of_backward
 def softsign_backward(ctx: Any, grad_a: Tensor, z: Tensor) -> Tensor | None:
-    if z.dtype.itemsize < 4:
+    if z.dtype.itemsize < 4:  # the square overflows float16 at |z| = 256
         return None
     t = z.abs().add_(1)
     return torch.div(grad_a, t.mul_(t), out=t)  # grad_a / (1 + |z|)^2
@@ -110,7 +110,7 @@ def relu(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor:
 
 @of_backward
 def leaky_relu(ctx: Any, grad_a: Tensor, z: Tensor) -> tuple[Tensor, None] | None:
-    if not 0 <= ctx.negative_slope <= 1:
+    if not 0 <= ctx.negative_slope <= 1:  # outside, clamp(sign(z), min=k) is not the derivative
         return None
     return z.sign().clamp_(min=ctx.negative_slope).mul_(grad_a), None
 

@@ -1,17 +1,16 @@
-"""The whole max-margin step of the window network in one Function: look up, score both windows, hinge, mean.
+"""The max-margin step of the window network as one Function: lookup, scores of both windows, hinge loss, reduction.
 
     x = [L_w1 ... L_wk],    s = U^T f(Wx + b),    J = max(0, margin + s_c - s)
 
-as :mod:`.feed_forward` and :mod:`.max_margin` have it, piece by piece. Taken together, much of it need not be done:
+as in :mod:`.feed_forward` and :mod:`.max_margin`, with less work:
 
-- A corrupt window is the true one with some of its words replaced, most often the one in its centre. The words that
-  stay, x_s with the columns W_s of W, are looked up and multiplied once for both; those that vary, x_v with W_v, once
-  for each:
+- A corrupt window equals the true one except for some words, mostly the centre. The shared words x_s, with the columns
+  W_s of W, are looked up and multiplied once per pair, the differing words x_v, with W_v, once per window:
 
       z = b + W_s x_s + W_v x_v.
 
-- A pair that has its margin has the gradient 0 (1.4). It is left out of everything that comes after the hinge.
-- With delta of the true and delta_c of the corrupt window, those of 1.6, what stays receives their sum:
+- Pairs with zero hinge loss have zero gradient (1.4) and are dropped from everything after the hinge.
+- With delta of the true and delta_c of the corrupt window, as in 1.6, the shared words receive the sum:
 
       delta = f'(z) o U dJ/ds,    delta_s = delta + delta_c,    delta_v = delta, delta_c,
       dJ/dW_s = delta_s x_s^T,    dJ/dx_s = W_s^T delta_s,    dJ/db = delta_s,
@@ -28,7 +27,7 @@ from torch import Tensor, nn
 from . import _in_place
 from ._checks import check_indices, check_number, check_reduction, check_shapes
 from ._function import Function, autocast, rows
-from ._in_place import is_last
+from ._in_place import is_unrecorded
 from ._torch import is_transformed
 from .layer import affine, embedding, gradient_of_rows
 from .max_margin import max_margin_loss
@@ -52,37 +51,37 @@ def window_margin_loss(
     dropout: float = 0.0,
     sparse: bool = False,
 ) -> Tensor:
-    """``max_margin_loss(score(x, W, b, U, f), score(x_c, W, b, U, f))`` of x = L[windows] and x_c = L[corrupted].
+    """``max_margin_loss(score(x, W, b, U, f), score(x_c, W, b, U, f))`` with x = L[windows] and x_c = L[corrupted].
 
-    The backward pass costs as much as there are pairs without their margin, and both passes the less, the fewer
-    neighbouring columns of the windows differ. Under ``create_graph`` the scores are computed once more, for
-    autograd to read; forward mode, ``torch.func`` and ``torch.compile`` go through the composition.
+    The cost of the backward pass is proportional to the number of pairs that violate the margin; both passes cost less
+    the narrower the range of columns in which the windows differ. Under ``create_graph=True`` the backward pass
+    recomputes X and a; forward mode, ``torch.func`` and ``torch.compile`` use the composition.
 
     Args:
-        windows: words of the true windows, (..., k).
-        corrupted: words of the corrupt ones, (..., k).
+        windows: word indices of the true windows, (..., k).
+        corrupted: word indices of the corrupt windows, (..., k).
         L: word vectors, (V, d).
         W: hidden weights, (m, k d), or (m, k (d + c)) with features.
         b: hidden biases, (m,).
         U: output weights, (1, m).
-        f: the hidden units, one of the six of ``UNITS``.
-        margin: by how much the true window must win, at least 0.
+        f: the activation function, one of ``UNITS``.
+        margin: Delta, at least 0.
         reduction: "mean" or "sum" over the pairs, or "none".
-        features: a second index of every word of the true windows, how it is capitalised say, (..., k).
-        corrupted_features: the same of the corrupt windows, (..., k).
-        C: the features' vectors, which follow the words', (F, c).
-        dropout: the share of x and x_c that is set to 0, the rest being divided by 1 - dropout; the same of both in
-            the columns that no pair of the batch differs in, which are looked up once. Traced, each has its own.
-        sparse: the gradient of L as a sparse tensor of the rows that are in pairs without their margin.
+        features: a feature index for each word of the true windows, such as its capitalisation, (..., k).
+        corrupted_features: the same for the corrupt windows, (..., k).
+        C: feature vectors, appended to the word vectors, (F, c).
+        dropout: dropout probability of x and x_c. The two share one mask in the columns that are looked up once; under
+            tracing each has its own.
+        sparse: make the gradient of L a sparse COO tensor of the rows in pairs that violate the margin.
 
     Returns:
         J, (), or (...) for "none".
 
     Raises:
-        ValueError: shapes that do not fit, a unit that is none of the six, a negative margin, an unknown reduction,
+        ValueError: shapes that do not match, an f that is not in ``UNITS``, a negative margin, an unknown reduction,
             features without C or C without features, a dropout that is not in [0, 1).
-        IndexError: a word outside 0 to V - 1, or a feature outside 0 to F - 1.
-        TypeError: parameters that are not floating-point tensors, words that are no whole numbers.
+        IndexError: a word outside [0, V), or a feature outside [0, F).
+        TypeError: parameters that are not floating-point tensors, words that are not int64 or int32.
     """
     check_shapes("V d, m n, m, 1 m, F c", L=L, W=W, b=b, U=U, C=C)
     check_number("margin", margin, at_least=0)
@@ -117,7 +116,7 @@ def window_margin_loss(
 
 
 def _check_windows(indices: dict[str, Tensor], L: Tensor, W: Tensor, C: Tensor | None) -> None:
-    """Indices of one shape, (..., k), with W's columns for k words."""
+    """Check that all indices have one shape, (..., k), and that W has the columns of k words."""
     for name, given in indices.items():
         check_indices(name, given)
         if given.shape != indices["windows"].shape:
@@ -135,14 +134,14 @@ class _Settings(NamedTuple):
     unit: Unit
     margin: float
     dropout: float
-    divisor: int | None  # of the sum of the losses; None: no sum
+    divisor: int | None  # J = sum of the losses / divisor; None for no reduction
     sparse: bool
 
 
 class _Columns(NamedTuple):
-    """Of the k words of a window those that vary: all from the first to the last in which any pair differs.
+    """The differing words [start, stop) of the k in a window: from the first to the last in which any pair differs.
 
-    X has a row for the vector of every word that stays; then of every word that varies, the true windows' first.
+    X has a row for the vector of each shared word, then of each differing word, the true windows before the corrupt.
     """
 
     start: int
@@ -150,33 +149,33 @@ class _Columns(NamedTuple):
     k: int
 
     @classmethod
-    def that_vary(cls, words: list[Tensor]) -> "_Columns":
+    def differing(cls, words: list[Tensor]) -> "_Columns":
         differ = functools.reduce(torch.logical_or, map(torch.ne, words[::2], words[1::2]))
-        places = [i for i, differs in enumerate(differ.any(0).tolist()) if differs] or [0, -1]
-        return cls(places[0], places[-1] + 1, differ.shape[1])
+        columns = [i for i, differs in enumerate(differ.any(0).tolist()) if differs] or [0, -1]
+        return cls(columns[0], columns[-1] + 1, differ.shape[1])
 
     def halves(self, W: Tensor, d: int) -> tuple[Tensor, Tensor]:
-        """W_s and W_v, with d columns a word."""
+        """W_s and W_v, with d columns per word."""
         start, stop = self.start * d, self.stop * d
         return torch.cat([W[:, :start], W[:, stop:]], 1), W[:, start:stop]
 
     def join(self, W_s: Tensor, W_v: Tensor, d: int) -> Tensor:
-        """W."""
+        """W from W_s and W_v: the inverse of :meth:`halves`."""
         start = self.start * d
         return torch.cat([W_s[:, :start], W_v, W_s[:, start:]], 1)
 
     def words(self, true: Tensor, other: Tensor) -> Tensor:
-        """The word of every row of X."""
-        (stay, vary), (_, vary_c) = self.halves(true, 1), self.halves(other, 1)
-        return torch.cat([stay.reshape(-1), vary.reshape(-1), vary_c.reshape(-1)]).long()
+        """The index of each row of X into L, or into C."""
+        (shared, differ), (_, differ_c) = self.halves(true, 1), self.halves(other, 1)
+        return torch.cat([shared.reshape(-1), differ.reshape(-1), differ_c.reshape(-1)]).long()
 
     def split(self, X: Tensor, B: int) -> tuple[Tensor, Tensor]:
-        """x_s, (B, n_s), and x_v, (2 B, n_v), the true windows' above the corrupt ones'."""
+        """x_s, (B, n_s), and x_v, (2 B, n_v), the true windows above the corrupt."""
         w, d = self.stop - self.start, X.shape[1]
         return X[: len(X) - 2 * B * w].view(B, (self.k - w) * d), X[len(X) - 2 * B * w :].view(2 * B, w * d)
 
     def rows(self, pairs: Tensor, B: int) -> Tensor:
-        """The rows of X that belong to some of the B pairs."""
+        """The indices of the rows of X that belong to ``pairs``, out of B."""
         w = self.stop - self.start
         x_s, x_v = self.split(torch.arange(B * (self.k + w), device=pairs.device)[:, None], B)
         return torch.cat([x[pairs].view(-1) for x in (x_s, x_v[:B], x_v[B:])])
@@ -189,11 +188,11 @@ class _WindowMargin(Function):
     ) -> tuple[Any, ...]:
         unit, margin, dropout, divisor, _ = settings
         B, m = len(words[0]), len(W)
-        columns = _Columns.that_vary(words)
-        read = list(map(columns.words, words[::2], words[1::2]))
-        X = _look_up(read, L, C).to(W.dtype)
-        keep = torch.empty_like(X).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
-        X = X if keep is None else X.mul_(keep)
+        columns = _Columns.differing(words)
+        row_indices = list(map(columns.words, words[::2], words[1::2]))
+        X = _look_up(row_indices, L, C).to(W.dtype)
+        dropout_mask = torch.empty_like(X).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
+        X = X if dropout_mask is None else X.mul_(dropout_mask)
         (x_s, x_v), (W_s, W_v) = columns.split(X, B), columns.halves(W, X.shape[1])
         z = W.new_empty(2, B, m)
         torch.addmm(b, x_s, W_s.mT, out=z[0])
@@ -202,72 +201,72 @@ class _WindowMargin(Function):
         a = unit.f(z)
         s, s_c = autocast(*a @ U[0], to=torch.float32)
         J = margin - (s - s_c)
-        pairs = (J < 0).logical_not().nonzero().squeeze(1)  # nan is not in order
+        pairs = (J < 0).logical_not().nonzero().squeeze(1)  # drop pairs with zero hinge loss; NaN counts as violated
         if len(pairs) < B:
             violated = columns.rows(pairs, B)
-            X, *read = (t.index_select(0, violated) for t in (X, *read))
-            keep = keep if keep is None else keep.index_select(0, violated)
+            X, *row_indices = (t.index_select(0, violated) for t in (X, *row_indices))
+            dropout_mask = dropout_mask if dropout_mask is None else dropout_mask.index_select(0, violated)
             a = a.index_select(1, pairs)
         J = J.clamp_(min=0)
         if divisor is not None:
             J = J.sum(dtype=torch.promote_types(J.dtype, torch.float32)) / divisor
-        return J, columns, pairs, keep, X, a, *read
+        return J, columns, pairs, dropout_mask, X, a, *row_indices
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, outputs: Any) -> None:
         *parameters, _, ctx.settings = inputs
-        _, ctx.columns, *kept = outputs
-        ctx.mark_non_differentiable(*(t for t in kept if t is not None))
+        _, ctx.columns, *saved = outputs
+        ctx.mark_non_differentiable(*(t for t in saved if t is not None))
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*parameters, *kept)
+        ctx.save_for_backward(*parameters, *saved)
 
     @staticmethod
     def backward(ctx: Any, grad_J: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
         if grad_J is None:
             return (None,) * 7
-        L, C, W, b, U, pairs, keep, X, a, *read = ctx.saved_tensors
+        L, C, W, b, U, pairs, dropout_mask, X, a, *row_indices = ctx.saved_tensors
         (unit, _, _, divisor, sparse), columns, P, d = ctx.settings, ctx.columns, len(pairs), X.shape[1]
-        if not is_last(L, C, W, b, U, grad_J):  # autograd does not know what the X and a that were kept are made of
-            X, a = _WindowMargin.again(ctx)
+        if not is_unrecorded(L, C, W, b, U, grad_J):  # create_graph=True: recompute, saved activations are detached
+            X, a = _WindowMargin.recompute(ctx)
         (x_s, x_v), (W_s, W_v) = columns.split(X, P), columns.halves(W, d)
 
         c = (grad_J[pairs] if divisor is None else grad_J.reshape(1) / divisor).to(a.dtype)
-        grad_s = c[:, None] * c.new_tensor([-1, 1])[:, None, None]  # of the true windows, and of the corrupt ones
+        grad_s = c[:, None] * c.new_tensor([-1, 1])[:, None, None]  # true windows, corrupt windows
         delta = unit.f_prime_of_a(a) * (grad_s * U)
         delta_s, delta_v = delta[0] + delta[1], delta.view(2 * P, len(W))
 
-        L_, C_, W_, b_, U_, *_ = ctx.needs_input_grad
-        dX = _rows_of_products(delta_s, W_s, delta_v, W_v, X) if L_ or C_ else None
-        dW = columns.join(delta_s.mT @ x_s, delta_v.mT @ x_v, d) if W_ else None
-        db = delta_s.sum(0) if b_ else None
-        dU = grad_s.expand(2, P, 1).reshape(1, 2 * P) @ a.view(2 * P, len(W)) if U_ else None
+        needs_L, needs_C, needs_W, needs_b, needs_U, *_ = ctx.needs_input_grad
+        dX = _rows_of_products(delta_s, W_s, delta_v, W_v, X) if needs_L or needs_C else None
+        dW = columns.join(delta_s.mT @ x_s, delta_v.mT @ x_v, d) if needs_W else None
+        db = delta_s.sum(0) if needs_b else None
+        dU = grad_s.expand(2, P, 1).reshape(1, 2 * P) @ a.view(2 * P, len(W)) if needs_U else None
 
         dL = dC = None
         if dX is not None:
-            dX = (dX if keep is None else dX * keep).to(L.dtype)
+            dX = (dX if dropout_mask is None else dX * dropout_mask).to(L.dtype)
             dx, dc = dX[:, : L.shape[1]], dX[:, L.shape[1] :]
-            dL = gradient_of_rows(dx.contiguous(), read[0], L.shape, sparse) if L_ else None
-            dC = gradient_of_rows(dc, read[1], C.shape) if C_ else None
+            dL = gradient_of_rows(dx.contiguous(), row_indices[0], L.shape, sparse) if needs_L else None
+            dC = gradient_of_rows(dc, row_indices[1], C.shape) if needs_C else None
         return dL, dC, dW, db, dU, None, None
 
     @staticmethod
-    def again(ctx: Any) -> tuple[Tensor, Tensor]:
-        """X and a, as autograd can read them: functions of L, C, W and b."""
-        L, C, W, b, _, pairs, keep, _, _, *read = ctx.saved_tensors
-        X = _look_up(read, L, C).to(W.dtype)
-        X = X if keep is None else X * keep
+    def recompute(ctx: Any) -> tuple[Tensor, Tensor]:
+        """X and a as differentiable functions of L, C, W and b."""
+        L, C, W, b, _, pairs, dropout_mask, _, _, *row_indices = ctx.saved_tensors
+        X = _look_up(row_indices, L, C).to(W.dtype)
+        X = X if dropout_mask is None else X * dropout_mask
         (x_s, x_v), (W_s, W_v) = ctx.columns.split(X, len(pairs)), ctx.columns.halves(W, X.shape[1])
         z = affine(x_s, W_s, b) + (x_v @ W_v.mT).view(2, len(pairs), len(W))
         return X, ctx.settings.unit.f(z)
 
 
-def _look_up(read: list[Tensor], L: Tensor, C: Tensor | None) -> Tensor:
-    """[L_w, C_c] of every word w and its feature c."""
-    X = L.index_select(0, read[0])
-    return X if C is None else torch.cat([X, C.index_select(0, read[1])], 1)
+def _look_up(row_indices: list[Tensor], L: Tensor, C: Tensor | None) -> Tensor:
+    """X, with a row [L_w C_c] for each word w and its feature c."""
+    X = L.index_select(0, row_indices[0])
+    return X if C is None else torch.cat([X, C.index_select(0, row_indices[1])], 1)
 
 
 @_in_place.rows_of_products
 def _rows_of_products(delta_s: Tensor, W_s: Tensor, delta_v: Tensor, W_v: Tensor, X: Tensor) -> Tensor:
-    """dJ/dX, from dJ/dx_s = W_s^T delta_s and dJ/dx_v = W_v^T delta_v."""
+    """dJ/dX from dJ/dx_s = W_s^T delta_s and dJ/dx_v = W_v^T delta_v."""
     return torch.cat([dx.view(-1, X.shape[1]) for dx in (delta_s @ W_s, delta_v @ W_v)])

@@ -1,4 +1,4 @@
-"""1.2 A layer: m neurons that read the same x, z = Wx + b and a = f(z); and the word vectors that make x."""
+"""1.2 A layer: m neurons on the same input x, z = Wx + b and a = f(z); and the word vectors that x is made of."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,50 +7,50 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_callable, check_indices, check_shapes, check_size
-from ._function import Function, autocast, keep, rows
-from ._in_place import is_last
+from ._function import Function, autocast, rows, save_tensors
+from ._in_place import is_unrecorded
 from .units import sigmoid
 from .xavier import xavier_uniform_
 
 
 def affine(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
-    """z = Wx + b for every x of a batch. As ``torch.nn.functional.linear``.
+    """z = Wx + b for each x of a mini-batch. As ``torch.nn.functional.linear``.
 
     Args:
         x: inputs, (..., n).
-        W: weights, one row a neuron, (m, n).
+        W: weights, one row per neuron, (m, n).
         b: biases, (m,), or None.
 
     Returns:
         z, (..., m).
 
     Raises:
-        ValueError: the shapes do not fit.
-        TypeError: an argument is not a floating-point tensor.
+        ValueError: shapes that do not match.
+        TypeError: an argument that is not a floating-point tensor.
     """
     check_shapes("... n, m n, m", x=x, W=W, b=b)
     return _Affine.call(*autocast(x, W, b))
 
 
 class _Affine(Function):
-    """The gradients are those of 1.6, summed over the batch: delta x^T for W, delta for b, W^T delta for x."""
+    """The gradients of 1.6, summed over the mini-batch: delta x^T for W, delta for b, W^T delta for x."""
 
     @staticmethod
     def forward(x: Tensor, W: Tensor, b: Tensor | None) -> Tensor:
-        return nn.functional.linear(x, W, b)  # W x + b in one kernel: rounded once in low precision
+        return nn.functional.linear(x, W, b)  # one kernel: W x + b is rounded once in low precision
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, z: Any) -> None:
-        keep(ctx, *inputs[:2])
+        save_tensors(ctx, *inputs[:2])
 
     @staticmethod
     def backward(ctx: Any, delta: Tensor) -> tuple[Tensor | None, ...]:
         x, W = ctx.saved_tensors
-        x_, W_, b_ = ctx.needs_input_grad
+        needs_x, needs_W, needs_b = ctx.needs_input_grad
         return (
-            delta @ W if x_ else None,
-            rows(delta).t().mm(rows(x)) if W_ else None,
-            rows(delta).sum(0) if b_ else None,
+            delta @ W if needs_x else None,
+            rows(delta).t().mm(rows(x)) if needs_W else None,
+            rows(delta).sum(0) if needs_b else None,
         )
 
     @staticmethod
@@ -60,12 +60,12 @@ class _Affine(Function):
 
 
 class Layer(nn.Module):
-    """a = f(Wx + b), with W drawn by Xavier's rule (2.4) and b = 0.
+    """a = f(Wx + b), initialised with W by Xavier's rule (2.4) and b = 0.
 
     Args:
         n: inputs.
         m: neurons.
-        f: the unit; None leaves z = Wx + b as it is.
+        f: the activation function; None for the linear layer z = Wx + b.
 
     Attributes:
         W: (m, n).
@@ -100,19 +100,19 @@ class Layer(nn.Module):
 
 
 def embedding(indices: Tensor, L: Tensor, sparse: bool = False) -> Tensor:
-    """The rows of L that the indices name: the vectors of words. As ``torch.nn.functional.embedding``.
+    """x = L[indices], the word vectors as rows of L. As ``torch.nn.functional.embedding``.
 
     Args:
-        indices: words, whole numbers below V, (...).
-        L: one vector a word, (V, d).
-        sparse: the gradient of L is a sparse tensor that holds the rows of these words alone.
+        indices: word indices, integers in [0, V), (...).
+        L: one vector per word, (V, d).
+        sparse: make the gradient of L a sparse COO tensor of the rows that were read.
 
     Returns:
-        vectors, (..., d).
+        x, (..., d).
 
     Raises:
-        IndexError: an index is outside 0 to V - 1 (looked at on the CPU; a GPU reports it by itself).
-        TypeError, ValueError: L is not a floating-point matrix, or the indices are not whole numbers.
+        IndexError: an index outside [0, V); checked here on the CPU, by torch on a GPU.
+        TypeError, ValueError: an L that is not a floating-point matrix, or indices that are not int64 or int32.
     """
     check_shapes("V d", L=L)
     check_indices("indices", indices, L.shape[0], "rows of L")
@@ -120,17 +120,17 @@ def embedding(indices: Tensor, L: Tensor, sparse: bool = False) -> Tensor:
 
 
 class _Embedding(Function):
-    """A vector of L receives dJ/dx of the place that read it; one that was read twice, the sum of both."""
+    """dJ/dL accumulates dJ/dx at the row that was read; duplicate rows are summed."""
 
     @staticmethod
     def forward(indices: Tensor, L: Tensor, sparse: bool) -> Tensor:
-        return nn.functional.embedding(indices, L)  # L[indices], which for a single index would be a view of L
+        return nn.functional.embedding(indices, L)  # L[indices] would be a view for a 0-d index
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, x: Any) -> None:
         indices, L, ctx.sparse = inputs
         ctx.shape = L.shape
-        keep(ctx, indices)
+        save_tensors(ctx, indices)
 
     @staticmethod
     def backward(ctx: Any, grad_x: Tensor) -> tuple[None, Tensor, None]:
@@ -144,24 +144,28 @@ class _Embedding(Function):
 
 
 def gradient_of_rows(grad_x: Tensor, words: Tensor, shape: torch.Size, sparse: bool = False) -> Tensor:
-    """dJ/dL, of this shape, from the rows dJ/dx of the words that were looked up."""
+    """dJ/dL: the rows of dJ/dx accumulated at their word indices, dense or as an uncoalesced COO tensor."""
     if sparse:
         return torch.sparse_coo_tensor(words[None], grad_x, shape, check_invariants=False)
     dL = grad_x.new_zeros(shape)
-    return (dL.index_add_ if is_last(grad_x) else dL.index_add)(0, words, grad_x)
+    return (dL.index_add_ if is_unrecorded(grad_x) else dL.index_add)(0, words, grad_x)
 
 
 class WordVectors(nn.Embedding):
-    """``torch.nn.Embedding`` whose lookup is :func:`embedding`: L in R^(V x d), kept as ``weight``.
+    """``torch.nn.Embedding`` whose lookup is :func:`embedding`; L in R^(V x d) is ``weight``.
 
-    Takes nn.Embedding's arguments and its ``from_pretrained``, save ``padding_idx``, ``max_norm`` and
-    ``scale_grad_by_freq``, which change the gradient: they raise ValueError.
+    Takes nn.Embedding's arguments and its ``from_pretrained``, except ``padding_idx``, ``max_norm`` and
+    ``scale_grad_by_freq``, which change the gradient: ValueError.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.padding_idx is not None or self.max_norm is not None or self.scale_grad_by_freq:
-            raise ValueError("WordVectors has no padding_idx, max_norm or scale_grad_by_freq: use torch.nn.Embedding")
+            given = self.padding_idx, self.max_norm, self.scale_grad_by_freq
+            raise ValueError(
+                f"padding_idx, max_norm and scale_grad_by_freq must be None, None and False, got {given}: "
+                "use torch.nn.Embedding"
+            )
 
     def forward(self, input: Tensor) -> Tensor:
         return embedding(input, self.weight, self.sparse)

@@ -9,25 +9,24 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_floating, check_number, check_reduction
-from ._function import Function, autocast, keep, reduce
+from ._function import Function, autocast, reduce, save_tensors
 
 
 def max_margin_loss(s: Tensor, s_c: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
-    """J = max(0, margin + s_c - s), pair by pair. As ``torch.nn.functional.margin_ranking_loss`` with target 1.
+    """J = max(0, margin + s_c - s) per pair. As ``torch.nn.functional.margin_ranking_loss`` with target 1.
 
     Args:
         s: scores of the true windows, (...).
-        s_c: scores of the corrupt windows, of as many dimensions; sizes of 1 stretch.
-        margin: by how much the true window must win, at least 0.
+        s_c: scores of the corrupt windows, with as many dimensions as s; sizes of 1 are broadcast.
+        margin: Delta, at least 0.
         reduction: "mean" or "sum" over the pairs, or "none".
 
     Returns:
-        J, (), or (...) for "none". Its gradient is -1 for s and +1 for s_c where the margin is violated,
-        and 0 elsewhere: there is nothing to learn from a pair that is in order. A pair that stands exactly on
-        the margin counts as violated, as in torch.
+        J, (), or (...) for "none". Its gradient is -1 for s and +1 for s_c where the margin is violated, else 0.
+        At the kink, s - s_c = margin, it counts as violated, as in torch.
 
     Raises:
-        ValueError: shapes that do not fit, a negative margin, an unknown reduction.
+        ValueError: shapes that do not match, a negative margin, an unknown reduction.
         TypeError: scores that are not floating-point tensors.
     """
     check_floating("s", s)
@@ -35,7 +34,7 @@ def max_margin_loss(s: Tensor, s_c: Tensor, margin: float = 1.0, reduction: str 
     check_number("margin", margin, at_least=0)
     check_reduction(reduction)
     if s.ndim != s_c.ndim or any(n != m and 1 not in (n, m) for n, m in zip(s.shape, s_c.shape, strict=True)):
-        raise ValueError(f"s_c must have the shape of s, {tuple(s.shape)}, got {tuple(s_c.shape)}")
+        raise ValueError(f"s_c must have the shape of s, {tuple(s.shape)}, or sizes of 1, got {tuple(s_c.shape)}")
     s, s_c = torch.broadcast_tensors(*autocast(s, s_c, to=torch.float32))
     return reduce(_MaxMargin.call(s, s_c, margin), reduction)
 
@@ -43,12 +42,12 @@ def max_margin_loss(s: Tensor, s_c: Tensor, margin: float = 1.0, reduction: str 
 class _MaxMargin(Function):
     @staticmethod
     def forward(s: Tensor, s_c: Tensor, margin: float) -> Tensor:
-        return (margin - (s - s_c)).clamp(min=0)  # in this order the margin is not lost beside large scores
+        return (margin - (s - s_c)).clamp(min=0)  # in this order the margin is not rounded away by large scores
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, J: Any) -> None:
         s, s_c, ctx.margin = inputs
-        keep(ctx, s, s_c)
+        save_tensors(ctx, s, s_c)
 
     @staticmethod
     def backward(ctx: Any, grad_J: Tensor) -> tuple[Tensor, Tensor, None]:
@@ -61,7 +60,7 @@ class _MaxMargin(Function):
 
     @staticmethod
     def violated(ctx: Any) -> Tensor:
-        """1 where the pair has no margin, 0 where it has."""
+        """1 where s - s_c <= margin, else 0."""
         s, s_c = ctx.saved_tensors
         return (ctx.margin - (s - s_c) >= 0).to(s.dtype)
 

@@ -1,4 +1,4 @@
-r"""1.1 A neuron: n inputs, one output, a = f(w^T x + b). With the sigmoid it is binary logistic regression:
+r"""1.1 A neuron: n inputs, one output, a = f(w^T x + b). With the sigmoid, binary logistic regression:
 
 $$a = \frac{1}{1 + \exp(-(w^T x + b))}$$
 """
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ._checks import check_callable, check_shapes
-from ._function import Function, autocast, keep, rows
+from ._function import Function, autocast, rows, save_tensors
 from .units import sigmoid
 
 
@@ -21,14 +21,14 @@ def activation(x: Tensor, w: Tensor, b: Tensor, f: Callable[[Tensor], Tensor] = 
         x: inputs, (..., n).
         w: weights, (n,).
         b: bias, ().
-        f: the unit.
+        f: the activation function.
 
     Returns:
         a, (...).
 
     Raises:
-        ValueError: the shapes do not fit.
-        TypeError: an argument is not a floating-point tensor, or f is not a function.
+        ValueError: shapes that do not match.
+        TypeError: an argument that is not a floating-point tensor, or an f that is not callable.
     """
     check_shapes("... n, n, ", x=x, w=w, b=b)
     check_callable("f", f)
@@ -36,19 +36,19 @@ def activation(x: Tensor, w: Tensor, b: Tensor, f: Callable[[Tensor], Tensor] = 
 
 
 def augmented_activation(x: Tensor, wb: Tensor, f: Callable[[Tensor], Tensor] = sigmoid) -> Tensor:
-    """a = f([w^T b] . [x 1]): the bias is one more weight, on an input that is always 1.
+    """a = f([w^T b] . [x 1]): the bias as one more weight, of a constant input 1.
 
     Args:
         x: inputs, (..., n).
-        wb: the weights and, last, the bias, (n + 1,).
-        f: the unit.
+        wb: the weights followed by the bias, (n + 1,).
+        f: the activation function.
 
     Returns:
         a, (...), equal to ``activation(x, wb[:-1], wb[-1], f)``.
 
     Raises:
-        ValueError: the shapes do not fit.
-        TypeError: an argument is not a floating-point tensor, or f is not a function.
+        ValueError: shapes that do not match.
+        TypeError: an argument that is not a floating-point tensor, or an f that is not callable.
     """
     check_shapes("... n, n+1", x=x, wb=wb)
     if len(wb) != x.shape[-1] + 1:
@@ -67,16 +67,16 @@ class _Dot(Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, z: Any) -> None:
-        keep(ctx, *inputs[:2])
+        save_tensors(ctx, *inputs[:2])
 
     @staticmethod
     def backward(ctx: Any, delta: Tensor) -> tuple[Tensor | None, ...]:
         x, w = ctx.saved_tensors
-        x_, w_, b_ = ctx.needs_input_grad
+        needs_x, needs_w, needs_b = ctx.needs_input_grad
         return (
-            delta[..., None] * w if x_ else None,
-            delta.reshape(delta.numel()) @ rows(x) if w_ else None,
-            delta.sum() if b_ else None,
+            delta[..., None] * w if needs_x else None,
+            delta.reshape(delta.numel()) @ rows(x) if needs_w else None,
+            delta.sum() if needs_b else None,
         )
 
     @staticmethod

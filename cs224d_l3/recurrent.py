@@ -1,7 +1,7 @@
-"""The recurrent layer: a network as deep as the text is long, with the same weights at every word.
+"""The Elman recurrent layer, and backpropagation through time.
 
-Elman, Finding structure in time, 1990. Unrolled in time the layer is the feed-forward network of the notes, and
-backpropagation through time is section 1.6 on it: every gradient is a sum over the steps.
+Elman, Finding structure in time, 1990. Unrolled over T steps the layer is the feed-forward network of the notes with
+shared weights; backpropagation through time is section 1.6 on it, with each weight gradient summed over the steps.
 """
 
 import math
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_number, check_shapes, check_size
-from ._function import Function, autocast, keep, rows
+from ._function import Function, autocast, rows, save_tensors
 from .units import Unit, find_unit, tanh
 from .xavier import xavier_uniform_
 
@@ -29,23 +29,23 @@ def elman(
     """a_t = f(W x_t + H a_(t-1) + b) for t = 1 ... T. As ``torch.nn.RNN`` with one bias.
 
     Args:
-        x: T inputs in a row, (..., T, n), T at least 1.
-        W: weights of the input, (m, n).
-        H: weights of the step before, (m, m).
+        x: input sequences, (..., T, n), T at least 1.
+        W: input weights, (m, n).
+        H: recurrent weights, (m, m).
         b: biases, (m,).
-        a_0: the state at the start, (..., m); zeros if left out.
-        f: the unit, one of the six of ``UNITS``.
-        clip: on the way back from one step to the one before, and to a_0, every element of H^T delta is limited to
-            [-clip, clip] (Mikolov, Statistical language models based on neural networks, 2012, section 3.2.2).
-            Where that happens the gradient is no longer the objective's. Forward mode has no way back, and no limit.
+        a_0: initial state, (..., m); zeros by default.
+        f: the activation function, one of ``UNITS``.
+        clip: clips each element of H^T delta to [-clip, clip] at every step back in time, a_0 included
+            (Mikolov, Statistical language models based on neural networks, 2012, section 3.2.2). Where it clips,
+            the result is not the gradient of J. Forward mode does not clip.
 
     Returns:
-        all states, (..., T, m); the last, ``a[..., -1, :]``, starts the next segment of a text. Detached, it
-        truncates backpropagation to the segment.
+        a, all states, (..., T, m). The last, ``a[..., -1, :]``, is the a_0 of the next segment of a text; detached,
+        it truncates backpropagation to the segment.
 
     Raises:
-        ValueError: shapes that do not fit, no step, a unit that is none of the six, or a clip that is not above 0.
-        TypeError: an argument is not a floating-point tensor.
+        ValueError: shapes that do not match, T = 0, an f that is not in ``UNITS``, or a clip that is not above 0.
+        TypeError: an argument that is not a floating-point tensor.
     """
     check_shapes("... T n, m n, m m, m, ... m", x=x, W=W, H=H, b=b, a_0=a_0)
     *batch, T, n = x.shape
@@ -56,15 +56,15 @@ def elman(
         raise ValueError(f"a_0 must have shape {(*batch, len(b))}, the batch of x and m, got {tuple(a_0.shape)}")
     unit = find_unit(f)
     check_clip(clip)
-    x_, W, H, b, a_0 = autocast(x.reshape(math.prod(batch), T, n), W, H, b, rows(a_0))
-    a = _Elman.call(x_, W, H, b, a_0, unit, clip)
+    x, W, H, b, a_0 = autocast(x.reshape(math.prod(batch), T, n), W, H, b, rows(a_0))
+    a = _Elman.call(x, W, H, b, a_0, unit, clip)
     return a.reshape(*batch, T, len(b))
 
 
 class _Elman(Function):
     """Backpropagation through time: delta_t = f'(z_t) o (dJ/da_t + H^T delta_(t+1)).
 
-    f' is read off a_t, so that no z_t is kept.
+    f' is computed from a_t, so that no z_t is saved.
     """
 
     @staticmethod
@@ -77,7 +77,7 @@ class _Elman(Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, a: Any) -> None:
         x, W, H, _, a_0, ctx.unit, ctx.clip = inputs
-        keep(ctx, x, W, H, a_0, a)
+        save_tensors(ctx, x, W, H, a_0, a)
 
     @staticmethod
     def backward(ctx: Any, grad_a: Tensor) -> tuple[Tensor | None, ...]:
@@ -89,13 +89,13 @@ class _Elman(Function):
             delta.insert(0, f_prime[:, t] * (grad_a[:, t] + back))
             back = delta[0] @ H if ctx.clip == math.inf else (delta[0] @ H).clamp(-ctx.clip, ctx.clip)
         deltas = torch.stack(delta, 1)
-        x_, W_, H_, b_, a_0_, *_ = ctx.needs_input_grad
+        needs_x, needs_W, needs_H, needs_b, needs_a_0, *_ = ctx.needs_input_grad
         return (
-            deltas @ W if x_ else None,
-            rows(deltas).mT @ rows(x) if W_ else None,
-            rows(deltas).mT @ rows(_Elman.before(a_0, a)) if H_ else None,
-            rows(deltas).sum(0) if b_ else None,
-            back if a_0_ else None,
+            deltas @ W if needs_x else None,
+            rows(deltas).mT @ rows(x) if needs_W else None,
+            rows(deltas).mT @ rows(_Elman.before(a_0, a)) if needs_H else None,
+            rows(deltas).sum(0) if needs_b else None,
+            back if needs_a_0 else None,
             None,
             None,
         )
@@ -113,24 +113,24 @@ class _Elman(Function):
 
     @staticmethod
     def before(a_0: Tensor, a: Tensor) -> Tensor:
-        """a_(t-1) for every t."""
+        """a_(t-1) for t = 1 ... T."""
         return torch.cat([a_0[:, None], a[:, :-1]], 1)
 
 
 def check_clip(clip: float) -> None:
-    """A limit, which may be none: infinity."""
+    """A number above 0; infinity for no clipping."""
     if clip != math.inf:
         check_number("clip", clip, above=0)
 
 
 class Elman(nn.Module):
-    """:func:`elman` as a Module: W by Xavier's rule (2.4), b = 0, and an orthogonal H, which keeps errors their size.
+    """:func:`elman` as a Module: W by Xavier's rule (2.4), b = 0, and an orthogonal H, so that H^T preserves norms.
 
     Args:
         n: inputs.
         m: units.
-        f: the unit, one of the six of ``UNITS``.
-        clip: the limit of an error on its way back in time.
+        f: the activation function, one of ``UNITS``.
+        clip: limit of each element of H^T delta, as in :func:`elman`.
 
     Attributes:
         W: (m, n).
@@ -150,7 +150,7 @@ class Elman(nn.Module):
         self.b = nn.Parameter(torch.zeros(m))
 
     def forward(self, x: Tensor, a_0: Tensor | None = None, clip: float | None = None) -> Tensor:
-        """Inputs (..., T, n) and a state (..., m) to states (..., T, m); ``clip`` in place of the layer's own."""
+        """Inputs (..., T, n) and initial state (..., m) to states (..., T, m); ``clip`` overrides the layer's."""
         return elman(x, self.W, self.H, self.b, a_0, self.f, self.clip if clip is None else clip)
 
     def extra_repr(self) -> str:

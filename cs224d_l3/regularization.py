@@ -1,4 +1,4 @@
-r"""2.2 L2 regularisation: a penalty on large weights; biases stay out of it.
+r"""2.2 L2 regularisation: a penalty on large weights, biases excluded.
 
 $$J_R = J + \lambda \sum_i \lVert W^{(i)} \rVert_F^2$$
 """
@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_floating, check_number
-from ._function import Function, keep
+from ._function import Function, save_inputs
 from ._parameters import embedding_parameters
 
 
 def l2_penalty(weights: Iterable[Tensor], lam: float) -> Tensor:
-    """lambda sum_i ||W^(i)||_F^2, to be added to J. The notes print the norm without its square.
+    """lambda sum_i ||W^(i)||_F^2, the term added to J. The notes print the norm without the square.
 
     Args:
-        weights: the matrices W^(i), of any shapes; for those of a model, :func:`weight_matrices`.
+        weights: the matrices W^(i), tensors of any shapes; those of a model are :func:`weight_matrices`.
         lam: lambda, at least 0.
 
     Returns:
@@ -41,13 +41,11 @@ def l2_penalty(weights: Iterable[Tensor], lam: float) -> Tensor:
 class _SquaredNorm(Function):
     """||W||_F^2 = sum_ij W_ij^2."""
 
+    setup_context = staticmethod(save_inputs)
+
     @staticmethod
     def forward(W: Tensor) -> Tensor:
         return (W * W).sum()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, norm: Any) -> None:
-        keep(ctx, *inputs)
 
     @staticmethod
     def backward(ctx: Any, grad_norm: Tensor) -> Tensor:
@@ -61,9 +59,9 @@ class _SquaredNorm(Function):
 
 
 def weight_matrices(module: nn.Module) -> list[nn.Parameter]:
-    """The weights of a module and all it contains, each once: parameters of two dimensions or more.
+    """The weights of a module and its submodules, each once: the parameters with at least two dimensions.
 
-    Biases are left out, as the notes ask, and so are embeddings: word vectors are inputs, not weights.
+    Biases are excluded, as in the notes, and so are embeddings: word vectors are inputs, not weights.
     """
     vectors = embedding_parameters(module)
     return [theta for theta in module.parameters() if theta.ndim >= 2 and theta not in vectors]

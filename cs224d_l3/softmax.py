@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from . import _in_place
 from ._checks import bounds, check_indices, check_number, check_reduction, check_shapes
-from ._function import Function, autocast, keep, reduce
+from ._function import Function, autocast, reduce, save_inputs
 
 
 def softmax_cross_entropy(
@@ -24,27 +24,26 @@ def softmax_cross_entropy(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """J = -log softmax(z)_target = log(sum_k exp(z_k)) - z_target, example by example.
+    """J = -log softmax(z)_target = log(sum_k exp(z_k)) - z_target for each example.
 
-    As ``torch.nn.functional.cross_entropy``, save that the classes stand last, whatever comes before.
+    As ``torch.nn.functional.cross_entropy``, except that the classes are the last dimension.
 
     Args:
         z: scores of the K classes, (..., K).
-        target: the right class, whole numbers in 0 to K - 1, (...); or a probability q_k for every class,
-            (..., K), for J = -sum_k q_k log softmax(z)_k.
+        target: class indices, integers in [0, K), (...); or class probabilities q, (..., K), for
+            J = -sum_k q_k log softmax(z)_k.
         reduction: "mean" or "sum" over the examples, or "none".
-        weight: w_k, what an example of class k counts, (K,). The mean is then over the sum of the weights.
-        ignore_index: the target of examples that count nothing.
-        label_smoothing: the share eps of the target that goes in equal parts to all classes,
-            q = (1 - eps) q + eps / K.
+        weight: class weights w_k, (K,). The mean over class indices is then the weighted one.
+        ignore_index: target of the examples to ignore, which have J = 0 and do not count in the mean.
+        label_smoothing: eps; q, for class indices one_hot(target), becomes (1 - eps) q + eps / K.
 
     Returns:
         J in nats, (), or (...) for "none". With p = softmax(z), delta = dJ/dz = p - q.
 
     Raises:
-        ValueError: shapes that do not fit, an unknown reduction, a label_smoothing outside 0 to 1.
-        IndexError: a target outside 0 to K - 1 other than ignore_index.
-        TypeError: z is not a floating-point tensor, or target holds no whole numbers.
+        ValueError: shapes that do not match, an unknown reduction, a label_smoothing outside 0 to 1.
+        IndexError: a target outside [0, K) other than ignore_index.
+        TypeError: a z that is not floating-point, or a target that is neither int64 nor int32 nor probabilities.
     """
     check_shapes("... K, K", z=z, weight=weight)
     check_reduction(reduction)
@@ -57,7 +56,7 @@ def softmax_cross_entropy(
         J = _CrossEntropy.call(z.to(dtype), q.to(dtype))
         return reduce(J, reduction)
 
-    target, kept = known_targets(target, z.shape, "z", ignore_index)
+    target, mask = mask_ignored(target, z.shape, "z", ignore_index)
     J = _SoftmaxCrossEntropy.call(z, target)
     w = None if weight is None else weight[target]
     if w is not None:
@@ -65,42 +64,39 @@ def softmax_cross_entropy(
     if label_smoothing > 0:
         all_classes = (z.new_ones(K) if weight is None else weight) * (label_smoothing / K)
         J = torch.add(_CrossEntropy.call(z, all_classes.expand_as(z)), J, alpha=1 - label_smoothing)
-    if kept is not None:
-        J = J.masked_fill(~kept, 0)
-        w = kept if w is None else w * kept
+    if mask is not None:
+        J = J.masked_fill(~mask, 0)
+        w = mask if w is None else w * mask
     if reduction == "mean" and w is not None:
-        wide = torch.promote_types(J.dtype, torch.float32)
-        return (J.sum(dtype=wide) / w.sum(dtype=wide)).to(J.dtype)
+        acc_dtype = torch.promote_types(J.dtype, torch.float32)
+        return (J.sum(dtype=acc_dtype) / w.sum(dtype=acc_dtype)).to(J.dtype)
     return reduce(J, reduction)
 
 
-def known_targets(target: Tensor, shape: tuple[int, ...], of: str, ignore_index: int) -> tuple[Tensor, Tensor | None]:
-    """The targets, 0 where they are ignored; and which are kept, None where it is seen that all are."""
+def mask_ignored(target: Tensor, shape: tuple[int, ...], of: str, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    """The targets, 0 for ignore_index, and the mask target != ignore_index, None if known to be all True."""
     check_indices("target", target)
     if target.shape != shape[:-1]:
-        raise ValueError(
-            f"target must have the shape of {of} without its last size, {tuple(shape[:-1])}, got {tuple(target.shape)}"
-        )
+        expected, given = tuple(shape[:-1]), tuple(target.shape)
+        raise ValueError(f"target must have the shape of {of} without its last dimension, {expected}, got {given}")
     K = shape[-1]
     found = bounds(target)
     if found is not None and found[0] >= 0 and found[1] < K and not found[0] <= ignore_index <= found[1]:
         return target, None
-    kept = target != ignore_index
-    target = torch.where(kept, target, 0)
+    mask = target != ignore_index
+    target = torch.where(mask, target, 0)
     check_indices("target", target, K, f"classes of {of}")
-    return target, kept
+    return target, mask
 
 
 class _SoftmaxCrossEntropy(Function):
-    """J = -log p_target, delta = dJ/dz = p - q, where q is 1 at the target and 0 elsewhere."""
+    """J = -log p_target, delta = dJ/dz = p - q with q = one_hot(target)."""
+
+    setup_context = staticmethod(save_inputs)
 
     @staticmethod
     def forward(z: Tensor, target: Tensor) -> Tensor:
         return -z.log_softmax(-1).gather(-1, target[..., None]).squeeze(-1)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, J: Any) -> None:
-        keep(ctx, *inputs)
 
     @staticmethod
     @_in_place.softmax_cross_entropy
@@ -121,22 +117,20 @@ def one_hot(target: Tensor, z: Tensor) -> Tensor:
 class _CrossEntropy(Function):
     """J = -sum_k q_k log p_k for any q: delta = dJ/dz = (sum_k q_k) p - q, and dJ/dq = -log p."""
 
+    setup_context = staticmethod(save_inputs)
+
     @staticmethod
     def forward(z: Tensor, q: Tensor) -> Tensor:
         return -(q * z.log_softmax(-1)).sum(-1)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, J: Any) -> None:
-        keep(ctx, *inputs)
-
-    @staticmethod
     def backward(ctx: Any, grad_J: Tensor) -> tuple[Tensor | None, Tensor | None]:
         z, q = ctx.saved_tensors
-        z_, q_ = ctx.needs_input_grad
+        needs_z, needs_q = ctx.needs_input_grad
         grad_J = grad_J[..., None]
         return (
-            grad_J * (q.sum(-1, keepdim=True) * z.softmax(-1) - q) if z_ else None,
-            -grad_J * z.log_softmax(-1) if q_ else None,
+            grad_J * (q.sum(-1, keepdim=True) * z.softmax(-1) - q) if needs_z else None,
+            -grad_J * z.log_softmax(-1) if needs_q else None,
         )
 
     @staticmethod

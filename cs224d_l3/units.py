@@ -1,13 +1,11 @@
-"""2.3 Neural units: six functions f(z), applied to every element, with their derivatives f'(z).
+"""2.3 Neural units: six activation functions a = f(z), applied elementwise, and their derivatives f'(z).
 
-Each unit is a function, its derivative ``*_prime``, the Function whose backward pass is the chain rule
-``delta = dJ/dz = dJ/da o f'(z)``, and a Module. Where f' can be read off the output ``a = f(z)`` the Function
-keeps ``a``, otherwise ``z``. At a kink, where f has no derivative, f' is the value torch takes. A dJ/da that is
-not finite passes f' = 0 as nan, where torch's masks drop it; softsign' is 0 at infinity, where torch has nan.
+Each unit is a function, its derivative ``*_prime``, a Function whose backward pass is ``delta = dJ/dz = dJ/da o f'(z)``
+and a Module. The Function saves ``a`` where f' is computed from ``a``, else ``z``. At a kink f' is torch's subgradient.
+A non-finite dJ/da times f' = 0 is NaN, where torch masks it to 0; softsign' is 0 at infinity, where torch's is NaN.
 
-A unit reads one input, so that its Jacobian is the diagonal matrix of f', which is its own transpose: forward mode
-(``pushforward``) is the same product as the backward pass. A decorator from :mod:`._in_place` computes the same in a
-single buffer wherever nobody differentiates it.
+The Jacobian is diagonal, hence symmetric: ``pushforward`` (forward mode) is the same product as ``backward``, which a
+decorator from :mod:`._in_place` computes in a single buffer unless autograd records it.
 """
 
 from collections.abc import Callable
@@ -18,13 +16,11 @@ from torch import Tensor, nn
 
 from . import _in_place
 from ._checks import check_floating, check_number
-from ._function import Function, keep
-
-# ---------------------------------------------------------------------------------------------- sigmoid
+from ._function import Function, save_inputs, save_output, save_tensors
 
 
 def sigmoid(z: Tensor) -> Tensor:
-    """sigmoid(z) = 1 / (1 + exp(-z)), between 0 and 1. Any shape; as ``torch.sigmoid``."""
+    """sigmoid(z) = 1 / (1 + exp(-z)), in (0, 1). As ``torch.sigmoid``."""
     check_floating("z", z)
     return _Sigmoid.call(z)
 
@@ -35,13 +31,11 @@ def sigmoid_prime(z: Tensor) -> Tensor:
 
 
 class _Sigmoid(Function):
+    setup_context = staticmethod(save_output)
+
     @staticmethod
     def forward(z: Tensor) -> Tensor:
         return torch.sigmoid(z)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, a: Any) -> None:
-        keep(ctx, a)
 
     @staticmethod
     def prime(a: Tensor) -> Tensor:
@@ -63,11 +57,8 @@ class Sigmoid(nn.Module):
         return sigmoid(z)
 
 
-# ------------------------------------------------------------------------------------------------- tanh
-
-
 def tanh(z: Tensor) -> Tensor:
-    """tanh(z) = (e^z - e^-z) / (e^z + e^-z) = 2 sigmoid(2z) - 1, between -1 and 1. As ``torch.tanh``."""
+    """tanh(z) = (e^z - e^-z) / (e^z + e^-z) = 2 sigmoid(2z) - 1, in (-1, 1). As ``torch.tanh``."""
     check_floating("z", z)
     return _Tanh.call(z)
 
@@ -78,17 +69,15 @@ def tanh_prime(z: Tensor) -> Tensor:
 
 
 class _Tanh(Function):
+    setup_context = staticmethod(save_output)
+
     @staticmethod
     def forward(z: Tensor) -> Tensor:
         return torch.tanh(z)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, a: Any) -> None:
-        keep(ctx, a)
-
-    @staticmethod
     def prime(a: Tensor) -> Tensor:
-        return (1 - a) * (1 + a)  # = 1 - a^2, which would lose its digits to the 1 where the unit saturates
+        return (1 - a) * (1 + a)  # = 1 - a^2, which cancels where the unit saturates
 
     @staticmethod
     @_in_place.tanh
@@ -106,15 +95,9 @@ class Tanh(nn.Module):
         return tanh(z)
 
 
-# -------------------------------------------------------------------------------------------- hard tanh
-
-
 def hardtanh(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """hardtanh(z) = -1 if z < -1;  z if -1 <= z <= 1;  1 if z > 1.
-
-    ``min_val`` and ``max_val`` stand for -1 and 1, as in ``torch.nn.functional.hardtanh``.
-    Raises ValueError unless ``min_val <= max_val``.
-    """
+    """hardtanh(z) = -1 if z < -1;  z if -1 <= z <= 1;  1 if z > 1. As ``torch.nn.functional.hardtanh``:
+    ``min_val`` and ``max_val`` replace -1 and 1; ValueError unless ``min_val <= max_val``."""
     check_floating("z", z)
     check_number("min_val", min_val)
     check_number("max_val", max_val, at_least=min_val)
@@ -123,8 +106,8 @@ def hardtanh(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
 
 @_in_place.hardtanh_prime
 def hardtanh_prime(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """hardtanh'(z) = 1 if -1 < z < 1, else 0; 0 at the two kinks, as torch has it."""
-    wide = z.to(torch.promote_types(z.dtype, torch.float32))  # half precision may not hold the bounds
+    """hardtanh'(z) = 1 if -1 < z < 1, else 0; 0 at the kinks, as in torch."""
+    wide = z.to(torch.promote_types(z.dtype, torch.float32))  # half precision may not represent the bounds
     return 1 - ((wide <= min_val) | (wide >= max_val)).to(z.dtype)
 
 
@@ -136,7 +119,7 @@ class _Hardtanh(Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, a: Any) -> None:
         z, ctx.min_val, ctx.max_val = inputs
-        keep(ctx, z)
+        save_tensors(ctx, z)
 
     @staticmethod
     @_in_place.hardtanh
@@ -165,30 +148,28 @@ class Hardtanh(nn.Module):
         return f"min_val={self.min_val}, max_val={self.max_val}"
 
 
-# -------------------------------------------------------------------------------------------- soft sign
-
-
 def softsign(z: Tensor) -> Tensor:
-    """softsign(z) = z / (1 + |z|), between -1 and 1. As ``torch.nn.functional.softsign``."""
+    """softsign(z) = z / (1 + |z|), in (-1, 1). As ``torch.nn.functional.softsign``."""
     check_floating("z", z)
     return _Softsign.call(z)
 
 
 def softsign_prime(z: Tensor) -> Tensor:
-    """softsign'(z) = 1 / (1 + |z|)^2. The notes print sgn(z) for the 1: wrong for z < 0."""
-    r = 1 / (1 + z.abs())  # squared last: (1 + |z|)^2 would overflow half precision at |z| = 256
-    return r * r
+    """softsign'(z) = 1 / (1 + |z|)^2 = (1 - |a|)^2, where a = softsign(z). The notes print sgn(z) / (1 + z)^2."""
+    return _Softsign.prime(1 / (1 + z.abs()))
 
 
 class _Softsign(Function):
+    setup_context = staticmethod(save_inputs)
+
     @staticmethod
     @_in_place.softsign
     def forward(z: Tensor) -> Tensor:
         return z / (1 + z.abs())
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, a: Any) -> None:
-        keep(ctx, *inputs)
+    def prime(r: Tensor) -> Tensor:
+        return r * r  # r = 1 / (1 + |z|) = 1 - |a|; squaring 1 + |z| instead would overflow float16 at |z| = 256
 
     @staticmethod
     @_in_place.softsign_backward
@@ -198,20 +179,12 @@ class _Softsign(Function):
 
     pushforward = backward
 
-    @staticmethod
-    def prime(a: Tensor) -> Tensor:
-        r = 1 - a.abs()  # = 1 / (1 + |z|)
-        return r * r
-
 
 class Softsign(nn.Module):
     """:func:`softsign` as a Module."""
 
     def forward(self, z: Tensor) -> Tensor:
         return softsign(z)
-
-
-# ------------------------------------------------------------------------------------------------- ReLU
 
 
 def relu(z: Tensor) -> Tensor:
@@ -221,18 +194,16 @@ def relu(z: Tensor) -> Tensor:
 
 
 def relu_prime(z: Tensor) -> Tensor:
-    """relu'(z) = 1 if z > 0, else 0; 0 at the kink. The same read off a = relu(z), for a > 0 where z > 0."""
+    """relu'(z) = 1 if z > 0, else 0; 0 at the kink. Equal to relu'(a), where a = relu(z): a > 0 iff z > 0."""
     return 1 - (z <= 0).to(z.dtype)
 
 
 class _ReLU(Function):
+    setup_context = staticmethod(save_output)
+
     @staticmethod
     def forward(z: Tensor) -> Tensor:
         return z.clamp(min=0)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, a: Any) -> None:
-        keep(ctx, a)
 
     @staticmethod
     @_in_place.relu
@@ -250,21 +221,16 @@ class ReLU(nn.Module):
         return relu(z)
 
 
-# ------------------------------------------------------------------------------------------- leaky ReLU
-
-
 def leaky_relu(z: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """leaky_relu(z) = max(z, k z) with k = ``negative_slope``, 0 < k < 1.
-
-    Any finite k is taken, as in ``torch.nn.functional.leaky_relu``: z if z > 0, else k z.
-    """
+    """leaky_relu(z) = max(z, k z) with k = ``negative_slope``, 0 < k < 1; for any other finite k, z if z > 0, else k z.
+    As ``torch.nn.functional.leaky_relu``."""
     check_floating("z", z)
     check_number("negative_slope", negative_slope)
     return _LeakyReLU.call(z, negative_slope)
 
 
 def leaky_relu_prime(z: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """leaky_relu'(z) = 1 if z > 0, else k; k at the kink, as torch has it."""
+    """leaky_relu'(z) = 1 if z > 0, else k; k at the kink, as in torch."""
     return torch.where(z > 0, torch.ones_like(z), negative_slope)
 
 
@@ -276,7 +242,7 @@ class _LeakyReLU(Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, a: Any) -> None:
         z, ctx.negative_slope = inputs
-        keep(ctx, z)
+        save_tensors(ctx, z)
 
     @staticmethod
     @_in_place.leaky_relu
@@ -304,14 +270,8 @@ class LeakyReLU(nn.Module):
         return f"negative_slope={self.negative_slope}"
 
 
-# ----------------------------------------------------------------------------------- the six, by name
-
-
 class Unit(NamedTuple):
-    """A unit: the function f, its derivative f', its Module class, and f' read off the output a = f(z).
-
-    Where a unit saturates, a rounds to its bound: f' off the output is right to a rounding of 1, not of itself.
-    """
+    """f, f', the Module class, and f' as a function of a = f(z): accurate to a rounding of 1, as a saturates."""
 
     f: Callable[[Tensor], Tensor]
     f_prime: Callable[[Tensor], Tensor]
@@ -319,19 +279,19 @@ class Unit(NamedTuple):
     f_prime_of_a: Callable[[Tensor], Tensor]
 
 
-# hard tanh and the ReLUs leave z on its side of every kink, so that f'(a) = f'(z)
+# hard tanh and the ReLUs leave z on the same side of each kink: f'(a) = f'(z)
 UNITS: dict[str, Unit] = {
     "sigmoid": Unit(sigmoid, sigmoid_prime, Sigmoid, _Sigmoid.prime),
     "tanh": Unit(tanh, tanh_prime, Tanh, _Tanh.prime),
     "hardtanh": Unit(hardtanh, hardtanh_prime, Hardtanh, hardtanh_prime),
-    "softsign": Unit(softsign, softsign_prime, Softsign, _Softsign.prime),
+    "softsign": Unit(softsign, softsign_prime, Softsign, lambda a: _Softsign.prime(1 - a.abs())),
     "relu": Unit(relu, relu_prime, ReLU, relu_prime),
     "leaky_relu": Unit(leaky_relu, leaky_relu_prime, LeakyReLU, leaky_relu_prime),
 }
 
 
 def find_unit(f: Callable[[Tensor], Tensor]) -> Unit:
-    """The entry of ``UNITS`` that f belongs to: with it comes f' as a function of the output."""
+    """The entry of ``UNITS`` with this f; ValueError if there is none."""
     for unit in UNITS.values():
         if unit.f is f:
             return unit
