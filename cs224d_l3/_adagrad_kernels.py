@@ -1,6 +1,6 @@
-"""Quicker ways to the update of AdaGrad: one pass over memory, lists of tensors, the rows of sparse gradients.
+"""Faster kernels for the update of AdaGrad: fused, foreach, and the rows of sparse gradients.
 
-Each equals ``adagrad.update``; ``choose`` finds the one that is right for a batch.
+Each equals ``adagrad.update``; ``choose`` selects the one that is valid for a batch.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ._torch_adagrad import (
+from ._torch import (
     foreach_add,
     foreach_addcmul_,
     foreach_div,
@@ -27,7 +27,7 @@ _dtype, _device, _is_cpu, _is_sparse = map(attrgetter, ("dtype", "device", "is_c
 
 
 class Batch(NamedTuple):
-    """Parameters, their gradients, and their accumulators."""
+    """Parameters theta, gradients g and accumulators G, tensor by tensor."""
 
     thetas: list[Tensor]
     gs: list[Any]
@@ -46,29 +46,29 @@ Kernels = tuple[tuple[Kernel, Callable[[Batch], bool]], ...]
 
 
 def kernels_for(group: dict[str, Any]) -> Kernels:
-    """The kernels that a group's options allow, the quickest first, each with the question where it is right.
+    """The kernels that a parameter group's options allow, fastest first, each with the predicate where it is valid.
 
-    What is traced or differentiated is the formula itself.
+    Under a compiler and for ``differentiable`` none: the plain formula is traced or differentiated.
     """
     if torch.compiler.is_compiling() or group["differentiable"]:
         return ()
     automatic = group["foreach"] is None and group["fused"] is not False
-    kernels: Kernels = ((fused, _are_fusible),) if group["fused"] or automatic else ()
+    kernels: Kernels = ((fused, _is_fusible),) if group["fused"] or automatic else ()
     if group["foreach"]:
-        return (*kernels, (foreach, _are_alike))
-    return (*kernels, (foreach, _are_alike_on_gpu)) if automatic else kernels
+        return (*kernels, (foreach, _is_uniform))
+    return (*kernels, (foreach, _is_uniform_on_gpu)) if automatic else kernels
 
 
 def choose(kernels: Kernels, batch: Batch) -> Kernel | None:
-    """The first kernel that is right for the whole batch."""
-    return next((kernel for kernel, is_right in kernels if is_right(batch)), None)
+    """The first kernel that is valid for the whole batch."""
+    return next((kernel for kernel, is_valid in kernels if is_valid(batch)), None)
 
 
 def fused(batch: Batch, lr: Any, weight_decay: float, maximize: bool) -> None:
-    """The update in one pass over memory.
+    """The update by torch's fused kernel, in one pass over memory.
 
-    The kernel adds its eps to the root, so it gets the smallest there is, which shows only where somebody has set
-    G to 0. It reads the step for its decay of the rate, which is 0 here.
+    The kernel adds its own eps outside the root: the smallest normal number, which matters only if a user sets G to 0.
+    It reads ``steps`` only for lr_decay, which is 0 here.
     """
     assert fused_adagrad_ is not None
     steps, eps = [torch.ones((), device="cpu")] * len(batch.thetas), torch.finfo(batch.thetas[0].dtype).tiny
@@ -76,7 +76,7 @@ def fused(batch: Batch, lr: Any, weight_decay: float, maximize: bool) -> None:
 
 
 def foreach(batch: Batch, lr: Any, weight_decay: float, maximize: bool) -> None:
-    """The update for a list of tensors at a time."""
+    """The update by torch's kernels for lists of tensors."""
     thetas, gs, Gs = batch
     if maximize:
         gs = list(foreach_neg(gs))
@@ -88,8 +88,8 @@ def foreach(batch: Batch, lr: Any, weight_decay: float, maximize: bool) -> None:
     foreach_sub_(thetas, steps)
 
 
-def _are_alike(batch: Batch) -> bool:
-    """Whether all are plain tensors of one real type, on one device."""
+def _is_uniform(batch: Batch) -> bool:
+    """Whether all are plain tensors of one real dtype on one device."""
     thetas, gs, Gs = batch
     return (
         {*map(type, thetas), *map(type, gs)} <= {Tensor, torch.nn.Parameter}
@@ -99,18 +99,18 @@ def _are_alike(batch: Batch) -> bool:
     )
 
 
-def _are_alike_on_gpu(batch: Batch) -> bool:
-    return batch.thetas[0].is_cuda and _are_alike(batch)
+def _is_uniform_on_gpu(batch: Batch) -> bool:
+    return batch.thetas[0].is_cuda and _is_uniform(batch)
 
 
-def _are_fusible(batch: Batch) -> bool:
-    """Whether torch's CPU kernel, which looks at neither sizes nor strides, is right: all alike, without gaps."""
+def _is_fusible(batch: Batch) -> bool:
+    """Whether torch's fused CPU kernel, which ignores sizes and strides, is valid: uniform, dense, same layout."""
     thetas, gs, Gs = batch
     if (
         fused_adagrad_ is None
         or thetas[0].dtype not in (torch.float32, torch.float64)
         or not thetas[0].is_cpu
-        or not _are_alike(batch)
+        or not _is_uniform(batch)
         or not (list(map(Tensor.numel, thetas)) == list(map(Tensor.numel, gs)) == list(map(Tensor.numel, Gs)))
     ):
         return False
@@ -126,50 +126,54 @@ Index = tuple[Tensor, ...]
 
 
 class Scratch:
-    """One int32 a row of the largest table, kept: of ten million rows, mapping it anew takes longer than the step."""
+    """A reused buffer, one int32 per row of the largest table: with 10M rows, allocation takes longer than a step."""
 
     def __init__(self) -> None:
         self._memory = torch.empty(0, dtype=torch.int32, device="cpu")
 
-    def of(self, size: int) -> Tensor:
+    def get(self, size: int) -> Tensor:
         if len(self._memory) < size:
             self._memory = torch.empty(size, dtype=torch.int32, device="cpu")
         return self._memory
 
 
 def gather_rows(batch: Batch, scratch: Scratch) -> tuple[Batch, list[tuple[Tensor, Index, Tensor]]]:
-    """The batch with rows in place of every table that has a sparse gradient, and (table, index, rows) to put back."""
+    """The batch with sparse gradients coalesced and their theta and G gathered at those rows; and what to write back.
+
+    Returns:
+        the batch, and (table, index, rows) for :func:`put_rows`.
+    """
     if not any(map(_is_sparse, batch.gs)):
         return batch, []
     gathered, tables = Batch([], [], []), []
     for theta, g, G in zip(*batch, strict=True):
         if g.is_sparse:
-            at, values = _coalesce(g.to(G.dtype), scratch)
-            rows, sums = _take(theta, at), _take(G, at)
+            index, values = _coalesce(g.to(G.dtype), scratch)
+            rows, sums = _take(theta, index), _take(G, index)
             gathered.append(rows, values, sums)
-            tables += [(theta, at, rows), (G, at, sums)]
+            tables += [(theta, index, rows), (G, index, sums)]
         else:
             gathered.append(theta, g, G)
     return gathered, tables
 
 
-def put_rows(table: Tensor, at: Index, rows: Tensor) -> None:
-    """table[at] = rows, by the quicker call for whole rows."""
-    if len(at) > 1:
-        table[at] = rows
+def put_rows(table: Tensor, index: Index, rows: Tensor) -> None:
+    """table[index] = rows; ``index_copy_`` is faster for whole rows."""
+    if len(index) > 1:
+        table[index] = rows
         return
-    if _holds_pairs(table) and _holds_pairs(rows):
+    if _is_viewable_as_float64(table) and _is_viewable_as_float64(rows):
         table, rows = table.view(torch.float64), rows.view(torch.float64)
-    table.index_copy_(0, at[0], rows)
+    table.index_copy_(0, index[0], rows)
 
 
-def _take(table: Tensor, at: Index) -> Tensor:
-    """table[at], by the quicker call for whole rows."""
-    return table.index_select(0, at[0]) if len(at) == 1 else table[at]
+def _take(table: Tensor, index: Index) -> Tensor:
+    """table[index]; ``index_select`` is faster for whole rows."""
+    return table.index_select(0, index[0]) if len(index) == 1 else table[index]
 
 
-def _holds_pairs(t: Tensor) -> bool:
-    """Whether float32 rows can be copied as float64, two numbers at a time: up to a tenth of a sparse step."""
+def _is_viewable_as_float64(t: Tensor) -> bool:
+    """Whether float32 rows can be copied as float64, two elements at a time: saves up to a tenth of a sparse step."""
     return (
         t.dtype == torch.float32
         and t.is_cpu
@@ -181,28 +185,28 @@ def _holds_pairs(t: Tensor) -> bool:
 
 
 def _coalesce(g: Tensor, scratch: Scratch) -> tuple[Index, Tensor]:
-    """The index of every row that a sparse gradient holds, each once, and the values there."""
+    """Unique indices of a sparse gradient and their values, duplicates summed."""
     if g.is_cpu and g.sparse_dim() == 1:
-        (at,), values = stored_entries(g)
-        at, values = (at, values) if g.is_coalesced() else _sum_duplicates(at, values, scratch.of(len(g)))
-        return (at,), values
+        (index,), values = stored_entries(g)
+        index, values = (index, values) if g.is_coalesced() else _sum_duplicates(index, values, scratch.get(len(g)))
+        return (index,), values
     g = g.coalesce()
     return g.indices().unbind(), g.values()
 
 
-def _sum_duplicates(at: Tensor, values: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+def _sum_duplicates(index: Tensor, values: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
     """Coalesce without sorting: the last duplicate represents its row.
 
-    Every entry writes its position to its row; what it reads there is the position of the last one. Only positions
-    that were just written are read, so they need no initial values.
+    Every entry scatters its position to its row, and gathers from there the position of the last duplicate.
+    ``positions`` is read only where it was just written, and may be uninitialised.
     """
-    own = torch.arange(len(at), dtype=torch.int32, device=at.device)
-    last = positions.scatter_(0, at, own).gather(0, at)
-    represents = last == own
-    if represents.all():
-        return at, values
-    kept, others = represents.nonzero().squeeze(1), represents.logical_not().nonzero().squeeze(1)
-    place = last.index_copy(0, kept, own[: len(kept)])  # of a representative, among the representatives
-    sums = values.index_select(0, kept)
-    sums.index_add_(0, place.index_select(0, last.index_select(0, others)), values.index_select(0, others))
-    return at.index_select(0, kept), sums
+    own = torch.arange(len(index), dtype=torch.int32, device=index.device)
+    last = positions.scatter_(0, index, own).gather(0, index)
+    is_last = last == own
+    if is_last.all():
+        return index, values
+    unique, duplicates = is_last.nonzero().squeeze(1), is_last.logical_not().nonzero().squeeze(1)
+    rank = last.index_copy(0, unique, own[: len(unique)])  # rank[unique[i]] = i
+    sums = values.index_select(0, unique)
+    sums.index_add_(0, rank.index_select(0, last.index_select(0, duplicates)), values.index_select(0, duplicates))
+    return index.index_select(0, unique), sums

@@ -1,4 +1,4 @@
-"""The state of AdaGrad: accumulators with eps in them, step counts, what loading keeps, and the checks of options."""
+"""The state of AdaGrad: accumulators G + eps, step counts, state_dict loading, and the checks of options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ def new_state(theta: Tensor, group: dict[str, Any]) -> State:
 
 
 def _accumulator(theta: Tensor, group: dict[str, Any]) -> Tensor:
-    """G at the start, with eps; never 0, so that no gradient is no move at eps = 0 as well.
+    """Initial G + eps; above 0, so that a zero gradient is a zero step also with eps = 0, and not 0 / 0.
 
-    float32 for half precision: a sum of ones stalls at 256 in bfloat16.
+    float32 for half precision: in bfloat16 a sum of ones stalls at 256.
     """
     dtype = theta.dtype
     if dtype.itemsize < 4 or dtype == torch.complex32:
@@ -34,7 +34,7 @@ def _accumulator(theta: Tensor, group: dict[str, Any]) -> Tensor:
 
 
 def follow_eps(group: dict[str, Any], states: Mapping[Tensor, State]) -> None:
-    """The eps in the accumulators is the group's, also where somebody has changed that."""
+    """Apply a changed ``eps`` of a parameter group to its accumulators."""
     if group["eps"] != group.setdefault("eps_in_sum", group["eps"]):
         for theta in group["params"]:
             if states[theta]:
@@ -52,7 +52,7 @@ def _change_eps(G: Tensor, old: float, new: float) -> None:
 
 
 class StepCounts:
-    """The step counts of a group, views of one tensor: a single addition counts a step of all of them."""
+    """The step counts of a parameter group as views of one tensor, so that a single addition advances all."""
 
     def __init__(self, states: list[State]) -> None:
         self.counts = torch.stack([state["step"] for state in states]) if states else torch.zeros(0, device="cpu")
@@ -61,7 +61,7 @@ class StepCounts:
             state["step"] = view
 
     def advance(self, states: list[State]) -> None:
-        """One more step of these; one by one where they are not the whole group, or no longer the views."""
+        """Add 1 to these counts; one by one if they are not the whole group, or are no longer the views."""
         if (
             not torch.compiler.is_compiling()
             and len(states) == len(self.views)
@@ -73,21 +73,21 @@ class StepCounts:
                 state["step"] += 1
 
 
-UNGROUPED = StepCounts([])  # for a group that was put into param_groups by hand
+UNGROUPED = StepCounts([])  # for a group that was appended to param_groups directly
 
 
 # ----------------------------------------------------------------------------------------------- loading
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """A value that Optimizer.load_state_dict is not to cast to the parameter's type."""
+class _NoCast:
+    """A wrapper that hides a value from Optimizer.load_state_dict, which casts tensors to the parameter's dtype."""
 
     value: Any
 
 
-def keep_precision(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
-    """The state dict with its values protected from casts; refused where shapes are not the optimizer's."""
+def prevent_casts(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
+    """load_state_dict pre-hook that wraps ``step`` and ``sum`` in _NoCast; ValueError for shapes that do not match."""
     saved = [i for group in state_dict["param_groups"] for i in group["params"]]
     own = [theta for group in optimizer.param_groups for theta in group["params"]]
     for i, theta in zip(saved, own, strict=False):
@@ -98,24 +98,24 @@ def keep_precision(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str
                 f"got {tuple(G.shape)}"
             )
     state = {
-        i: {key: _Kept(value) if key in ("step", "sum") else value for key, value in values.items()}
+        i: {key: _NoCast(value) if key in ("step", "sum") else value for key, value in values.items()}
         for i, values in state_dict["state"].items()
     }
     return {**state_dict, "state": state}
 
 
 def restore(group: dict[str, Any], states: Mapping[Tensor, State]) -> StepCounts:
-    """Complete a loaded group: options that it lacks, protected values, and eps in the sums of torch's class."""
+    """Complete a loaded group: missing options, unwrapped values, and eps added to the sums of torch's class."""
     for name, value in (("foreach", None), ("maximize", False), ("differentiable", False), ("fused", None)):
         group.setdefault(name, value)
     loaded_eps = group["eps"] if "eps_in_sum" in group else 0.0
     group.setdefault("eps_in_sum", group["eps"])
     loaded = [states.get(theta, {}) for theta in group["params"]]
     for theta, state in zip(group["params"], loaded, strict=True):
-        if isinstance(step := state.get("step"), _Kept):
+        if isinstance(step := state.get("step"), _NoCast):
             value = step.value
             state["step"] = value.detach().clone() if isinstance(value, Tensor) else torch.tensor(float(value))
-        if isinstance(G := state.get("sum"), _Kept):
+        if isinstance(G := state.get("sum"), _NoCast):
             state["sum"] = _accumulator(theta, group).copy_(G.value)
             _change_eps(state["sum"], loaded_eps, group["eps"])
     steps = [state.get("step") for state in loaded]
@@ -125,7 +125,7 @@ def restore(group: dict[str, Any], states: Mapping[Tensor, State]) -> StepCounts
 
 # ------------------------------------------------------------------------------------------------ checks
 
-# what torch calls the settings in its errors
+# torch's names of the options in its error messages
 _TORCHS_NAMES = {"lr": "learning rate", "eps": "epsilon value"}
 
 
@@ -135,7 +135,7 @@ def check_options(options: dict[str, Any]) -> None:
         if isinstance(value, Tensor) and name == "lr":
             if value.numel() != 1:
                 raise ValueError(f"Tensor lr must be 1-element, got shape {tuple(value.shape)}")
-            if not value.is_cpu:  # to look at it would wait for the GPU
+            if not value.is_cpu:  # a read would synchronize with the GPU
                 continue
             value = value.item()
         try:
@@ -143,13 +143,13 @@ def check_options(options: dict[str, Any]) -> None:
         except ValueError as error:
             raise ValueError(f"Invalid {_TORCHS_NAMES.get(name, f'{name} value')}: {value}; {error}") from None
     if options["fused"] and options["differentiable"]:
-        raise RuntimeError("`fused` does not support `differentiable`: leave one of the two out")
+        raise RuntimeError("`fused` does not support `differentiable`: one must be left out, got True for both")
     if options["fused"] and options["foreach"]:
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together: leave one of the two out")
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together: one must be left out, got True for both")
 
 
 def check_gradients(group: dict[str, Any]) -> None:
-    """What a step cannot do is refused before it has begun."""
+    """RuntimeError before any update for gradients that ``step`` does not support."""
     if not (group["weight_decay"] or group["fused"]):
         return
     for theta in group["params"]:

@@ -1,4 +1,4 @@
-r"""2.6 AdaGrad: every parameter has its own rate, the smaller the larger its gradients have been.
+r"""2.6 AdaGrad: a learning rate per parameter, decreasing with its accumulated squared gradients.
 
 $$\theta_{t,i} = \theta_{t-1,i} - \frac{\alpha}{\sqrt{\epsilon + \sum_{\tau=1}^t g_{\tau,i}^2}} g_{t,i}$$
 
@@ -19,8 +19,8 @@ from ._adagrad_state import (
     check_gradients,
     check_options,
     follow_eps,
-    keep_precision,
     new_state,
+    prevent_casts,
     restore,
 )
 
@@ -28,7 +28,7 @@ from ._adagrad_state import (
 def update(theta: Tensor, g: Tensor, G: Tensor, lr: float | Tensor) -> None:
     """One step, in place: G = G + g o g, theta = theta - lr g / sqrt(G).
 
-    G starts at eps, which is the notes' sqrt(cache + eps) with one pass over memory less.
+    G is initialised to eps: equal to the notes' sqrt(cache + eps), with one pass over memory less.
     """
     G += g * g
     theta -= lr * g / torch.sqrt(G)
@@ -39,31 +39,30 @@ class AdaGrad(Optimizer):
 
         G = G + g o g,    theta = theta - lr g / sqrt(G + eps).
 
-    ``torch.optim.Adagrad`` divides by sqrt(G) + eps instead; all else is as there. A sparse gradient updates
-    its rows alone, at a cost that does not depend on the others. For bfloat16 and float16 parameters G and
-    the step are computed in float32. A complex parameter is two real ones.
+    Otherwise as ``torch.optim.Adagrad``, which divides by sqrt(G) + eps. A sparse gradient updates only its rows, at
+    a cost independent of the number of other rows. For bfloat16 and float16 parameters G and the step are float32.
+    A complex parameter is treated as two real ones.
 
     Args:
-        params: parameters, named ones, or groups of them with options of their own.
-        lr: alpha, the rate; a tensor of one element as well.
+        params: parameters, (name, parameter) pairs, or parameter groups with their own options.
+        lr: alpha, the learning rate; a number or a 1-element tensor.
         lr_decay: the rate at step t is lr / (1 + (t - 1) lr_decay).
         weight_decay: adds weight_decay * theta to the gradient; dense gradients only.
-        initial_accumulator_value: G at the start.
-        eps: keeps the root from 0 where there has been no gradient.
-        foreach: True takes torch's kernels for lists of tensors, False the plain formula.
-        maximize: climbs instead of descending.
-        differentiable: the step itself can be differentiated; plain formula.
-        fused: True or None takes torch's fused kernel wherever it is safe: on the CPU, for gradients and
-            parameters of one type, float32 or float64, that lie in memory alike.
+        initial_accumulator_value: initial G.
+        eps: added to G inside the root.
+        foreach: True for torch's kernels on lists of tensors, False for the plain formula.
+        maximize: gradient ascent.
+        differentiable: make the step differentiable; plain formula.
+        fused: True or None for torch's fused kernel wherever it is valid: on the CPU, with parameters, gradients and
+            accumulators of one dtype, float32 or float64, and one dense layout.
 
-    State of a parameter, which fits torch's class and back: ``step`` (), and ``sum``, G + eps, of the
+    State per parameter, compatible with torch's class in both directions: ``step`` (), and ``sum``, G + eps, of the
     parameter's shape.
 
     Raises:
-        ValueError: a setting that is negative or not finite, an lr of several elements; no parameters.
-        TypeError: parameters that are not floating-point or complex.
-        RuntimeError: options that exclude each other; from ``step``, weight decay with a sparse gradient,
-            and nothing has been updated then.
+        ValueError: an option that is negative or not finite, an lr of several elements, no parameters.
+        TypeError: parameters that are neither floating-point nor complex.
+        RuntimeError: incompatible options; from ``step``, before any update, weight decay with a sparse gradient.
     """
 
     def __init__(
@@ -92,14 +91,14 @@ class AdaGrad(Optimizer):
             "fused": fused,
         }
         check_options(defaults)
-        self._counts: dict[int, StepCounts] = {}  # by the group's id
+        self._counts: dict[int, StepCounts] = {}  # by id(group)
         self._scratch = Scratch()
         super().__init__(params, defaults)
         if fused:
-            self._step_supports_amp_scaling = True  # GradScaler then leaves unscaling and skipping to the step
+            self._step_supports_amp_scaling = True  # GradScaler leaves unscaling and skipping to step
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """A group with options of its own; they are checked like the constructor's."""
+        """Add a parameter group; its options are checked like the constructor's."""
         check_options({**self.defaults, **param_group})
         super().add_param_group(param_group)
         group = self.param_groups[-1]
@@ -117,7 +116,7 @@ class AdaGrad(Optimizer):
     @overload
     def step(self, closure: Callable[[], float]) -> float: ...
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """One update of all parameters that have a gradient; returns what the closure returns."""
+        """One update of all parameters that have a gradient; returns the closure's loss."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -151,22 +150,22 @@ class AdaGrad(Optimizer):
         batch, tables = gather_rows(Batch(thetas, gs, [state["sum"] for state in states]), self._scratch)
         for lr, part in _by_rate(batch, states, group):
             _update_batch(part, lr, group)
-        for table, at, rows in tables:
-            put_rows(table, at, rows)
+        for table, index, rows in tables:
+            put_rows(table, index, rows)
 
     def share_memory(self) -> None:
-        """Move G and the counts of steps into shared memory, for Hogwild training by several processes."""
+        """Move ``sum`` and ``step`` into shared memory, for Hogwild training by several processes."""
         for state in self.state.values():
             for value in state.values():
                 value.share_memory_()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state of this class, or of ``torch.optim.Adagrad``, whose sums have no eps in them yet.
+        """Load a state_dict of this class, or of ``torch.optim.Adagrad``, to whose sums eps is added.
 
         Raises:
-            ValueError: groups or shapes that are not this optimizer's; nothing has been changed then.
+            ValueError: groups or shapes other than this optimizer's; nothing is changed.
         """
-        handle = self.register_load_state_dict_pre_hook(keep_precision)
+        handle = self.register_load_state_dict_pre_hook(prevent_casts)
         try:
             super().load_state_dict(state_dict)
         finally:
@@ -179,7 +178,7 @@ class AdaGrad(Optimizer):
 
 
 def _by_rate(batch: Batch, states: list[dict[str, Any]], group: dict[str, Any]) -> Iterable[tuple[Any, Batch]]:
-    """The parts of a batch with one rate each: with a decay it depends on the step t, lr / (1 + (t - 1) lr_decay)."""
+    """The batch split by learning rate lr / (1 + (t - 1) lr_decay), where t is the parameter's own step count."""
     lr = group["lr"].reshape(()) if isinstance(group["lr"], Tensor) else group["lr"]
     if not group["lr_decay"]:
         return [(lr, batch)]
@@ -195,7 +194,7 @@ def _by_rate(batch: Batch, states: list[dict[str, Any]], group: dict[str, Any]) 
 
 
 def _update_batch(batch: Batch, lr: Any, group: dict[str, Any]) -> None:
-    """All at once where one kernel is right for all; else each by the quickest that is right for it."""
+    """One kernel for the whole batch if one is valid for it; else the fastest valid kernel for each tensor."""
     settings = lr, group["weight_decay"], group["maximize"]
     kernels = kernels_for(group)
     if (kernel := choose(kernels, batch)) is not None:
@@ -213,7 +212,7 @@ def _update_batch(batch: Batch, lr: Any, group: dict[str, Any]) -> None:
 
 
 def _update_any(theta: Tensor, g: Tensor, G: Tensor, lr: Any, weight_decay: float, maximize: bool) -> None:
-    """The formula for every type: real and imaginary parts apart, half precision computed in float32."""
+    """The plain formula for every dtype: complex as real and imaginary parts, half precision in float32."""
     theta, g, G = (torch.view_as_real(t.resolve_conj()) if t.is_complex() else t for t in (theta, g, G))
     g = (-g if maximize else g).to(G.dtype)
     update(theta, g + weight_decay * theta if weight_decay else g, G, lr)
