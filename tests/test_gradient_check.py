@@ -68,9 +68,9 @@ class Scaled(torch.autograd.Function):
         return x.sin()
 
     @staticmethod
-    def backward(ctx, delta: Tensor):
+    def backward(ctx, grad_y: Tensor):
         (x,) = ctx.saved_tensors
-        gradient = delta * x.cos()
+        gradient = grad_y * x.cos()
         gradient[ctx.index] *= ctx.factor
         return gradient, None, None
 
@@ -102,8 +102,8 @@ def test_a_wrong_second_derivative_is_found_in_second_order_alone() -> None:
             return x.sin()
 
         @staticmethod
-        def backward(ctx, delta: Tensor) -> Tensor:
-            return delta * ctx.saved_tensors[0].detach().cos()
+        def backward(ctx, grad_y: Tensor) -> Tensor:
+            return grad_y * ctx.saved_tensors[0].detach().cos()
 
     check_gradients(f, normal(3), order=2)
     check_gradients(Detached.apply, normal(3))
@@ -193,8 +193,8 @@ def test_the_hint_says_what_to_look_at(backward, hint: str) -> None:
             return x.sin()
 
         @staticmethod
-        def backward(ctx, delta: Tensor) -> Tensor:
-            found: Tensor = backward(delta, *ctx.saved_tensors)
+        def backward(ctx, grad_y: Tensor) -> Tensor:
+            found: Tensor = backward(grad_y, *ctx.saved_tensors)
             return found
 
     with pytest.raises(GradientCheckError, match=hint) as error:

@@ -60,8 +60,8 @@ def test_a_derivative_off_by_a_thousandth_is_caught(
 ) -> None:
     right = FUNCTIONS[name].backward
 
-    def wrong(ctx: Any, *delta: Tensor) -> Any:
-        found = right(ctx, *delta)
+    def wrong(ctx: Any, *grad_outputs: Tensor) -> Any:
+        found = right(ctx, *grad_outputs)
         found = list(found) if isinstance(found, tuple) else [found]
         i = [i for i, g in enumerate(found) if g is not None][position]
         found[i] = found[i] * factor

@@ -80,9 +80,9 @@ def test_gradients_pass_every_check_of_torch(name: str, shape: tuple[int, ...]) 
 @pytest.mark.parametrize("dtype", EPS)
 def test_gradient_in_one_buffer_is_the_plain_one(name: str, dtype: torch.dtype) -> None:
     """create_graph asks for the formula, its absence for the same in place."""
-    z, delta = (3 * normal(1000, seed=1, grad=False)).to(dtype).requires_grad_(), normal(1000, dtype=dtype, grad=False)
-    (plain,) = torch.autograd.grad(UNITS[name].f(z), z, delta, create_graph=True)
-    (quick,) = torch.autograd.grad(UNITS[name].f(z), z, delta)
+    z, grad_a = (3 * normal(1000, seed=1, grad=False)).to(dtype).requires_grad_(), normal(1000, dtype=dtype, grad=False)
+    (plain,) = torch.autograd.grad(UNITS[name].f(z), z, grad_a, create_graph=True)
+    (quick,) = torch.autograd.grad(UNITS[name].f(z), z, grad_a)
     torch.testing.assert_close(quick, plain.detach(), rtol=4 * EPS[dtype], atol=EPS[dtype])
 
 
