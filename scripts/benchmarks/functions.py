@@ -97,8 +97,8 @@ def cases() -> Iterator[Case]:
 
 def forward_backward(f: Call, x: Sequence[Tensor]) -> Step:
     """A step that makes the output and the gradients, and lets go of both."""
-    delta = torch.randn_like(f(*x).detach())
-    return lambda: torch.autograd.grad(f(*x), x, delta)
+    grad_output = torch.randn_like(f(*x).detach())
+    return lambda: torch.autograd.grad(f(*x), x, grad_output)
 
 
 def measure(case: Case, device: str, seconds: float, compiled: bool) -> dict[str, object]:

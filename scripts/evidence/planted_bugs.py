@@ -28,7 +28,7 @@ def add(family: str, name: str, fn: Callable[..., Any], declaration: str) -> Non
 
 
 def function(forward: Callable[..., Any], backward: Callable[..., Any], **members: Any) -> Callable[..., Any]:
-    """A Function from its forward and its backward pass: backward(delta, *inputs, output=...)."""
+    """A Function from its forward and its backward pass: backward(*grad_outputs, *inputs, output)."""
 
     class Planted(torch.autograd.Function):
         @staticmethod
@@ -41,9 +41,9 @@ def function(forward: Callable[..., Any], backward: Callable[..., Any], **member
             ctx.count = len(inputs)
 
         @staticmethod
-        def backward(ctx: Any, *delta: Any) -> Any:
+        def backward(ctx: Any, *grad_outputs: Any) -> Any:
             saved = ctx.saved_tensors
-            return backward(*delta, *saved[: ctx.count], *saved[ctx.count :])
+            return backward(*grad_outputs, *saved[: ctx.count], *saved[ctx.count :])
 
     for name, member in members.items():
         setattr(Planted, name, member)
