@@ -67,7 +67,7 @@ def choose(kernels: Kernels, batch: Batch) -> Kernel | None:
 def fused(batch: Batch, lr: Any, weight_decay: float, maximize: bool) -> None:
     """The update by torch's fused kernel, in one pass over memory.
 
-    The kernel adds its own eps outside the root: the smallest normal number, which matters only if a user sets G to 0.
+    The kernel adds its own eps outside the root; here the smallest normal number, for a G that was set to 0 by hand.
     It reads ``steps`` only for lr_decay, which is 0 here.
     """
     assert fused_adagrad_ is not None

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from ._torch import are_transforms_active, is_any_autocast_enabled, loses_gradients, plain_apply
 
-_TRACES_TRANSFORMS = torch.__version__ >= "2.9"  # Dynamo can be asked for active torch.func transforms
+_TRACES_TRANSFORMS = torch.__version__ >= "2.9"  # Dynamo supports are_transforms_active
 
 
 class Function(torch.autograd.Function):
     """``torch.autograd.Function`` for eager mode, ``torch.func`` and ``torch.compile``.
 
-    Dynamo refuses a Function that defines ``jvp``; the forward-mode rule is therefore named ``pushforward`` and is
+    Dynamo rejects a Function that defines ``jvp``; the forward-mode rule is therefore named ``pushforward`` and is
     ``jvp`` only in the subclass ``with_jvp``, which :meth:`call` uses unless the code is traced.
 
     torch silently loses the gradients of any Function in three cases: nested forward mode, ``torch.func`` inside

@@ -136,17 +136,19 @@ def _check_network(
     check_callable("f", f)
     check_callable("f_prime", f_prime)
     if len(W) == 0 or len(W) != len(b):
-        raise ValueError(f"W and b must hold one matrix and one bias a layer, at least one, got {len(W)} and {len(b)}")
+        raise ValueError(
+            f"W and b must hold one matrix and one bias per layer, at least one, got {len(W)} and {len(b)}"
+        )
     check_shapes("n", x=x)
     n = x.shape[0]
     for k, (W_k, b_k) in enumerate(zip(W, b, strict=True)):
         check_shapes("m n, m", **{f"W[{k}]": W_k, f"b[{k}]": b_k})
         if W_k.shape[1] != n or 0 in W_k.shape:
             raise ValueError(
-                f"W[{k}] must have a row and {n} columns, as many as layer {k + 1} has neurons, got {tuple(W_k.shape)}"
+                f"W[{k}] must have at least 1 row and {n} columns, the neurons of layer {k + 1}, got {tuple(W_k.shape)}"
             )
         n = W_k.shape[0]
     delta = x.new_ones(n) if delta is None else delta
     if delta.shape != (n,):
-        raise ValueError(f"delta must have shape ({n},), one error an output, got {tuple(delta.shape)}")
+        raise ValueError(f"delta must have shape ({n},), one error per output, got {tuple(delta.shape)}")
     return delta

@@ -31,8 +31,8 @@ def affine_softmax_cross_entropy(
     """``softmax_cross_entropy(affine(x, W, b), target)`` without the scores of the whole mini-batch in memory.
 
     The scores z = Wx + b are computed in blocks of 512 examples; each block is overwritten in place by its gradient
-    p - q. Memory is O(K), not O(B K). Sums over examples accumulate in float32 or wider. For "mean" and "sum" the
-    gradients are computed together with J and saved for the backward pass: use ``torch.no_grad`` if there is none.
+    p - q, and takes O(K) memory, not O(B K). Sums over examples accumulate in float32 or wider. For "mean" and "sum"
+    the gradients are computed with J and saved for the backward pass: use ``torch.no_grad`` if there is none.
     For "none" the incoming gradient is not known in the forward pass, and the backward pass recomputes the scores.
     Second-order gradients, forward mode, ``torch.func`` and ``torch.compile`` use the composition, with all scores.
 

@@ -92,7 +92,7 @@ def window_margin_loss(
     if C is not None:
         indices |= {"features": features, "corrupted_features": corrupted_features}  # type: ignore[dict-item]
     elif features is not None or corrupted_features is not None:
-        raise ValueError("C must be given where features are, got None")
+        raise ValueError("C must be given with features, got None")
     _check_windows(indices, L, W, C)
     if is_transformed():
         x, x_c = (
@@ -126,7 +126,7 @@ def _check_windows(indices: dict[str, Tensor], L: Tensor, W: Tensor, C: Tensor |
     shape, d = indices["windows"].shape, L.shape[1] + (0 if C is None else C.shape[1])
     if not shape or shape[-1] * d != W.shape[1]:
         raise ValueError(
-            f"W must have {shape[-1:].numel()} x {d} columns, a vector for every word of a window, got {W.shape[1]}"
+            f"W must have {shape[-1:].numel()} x {d} columns, one vector per word of a window, got {W.shape[1]}"
         )
 
 

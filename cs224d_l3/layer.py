@@ -120,7 +120,7 @@ def embedding(indices: Tensor, L: Tensor, sparse: bool = False) -> Tensor:
 
 
 class _Embedding(Function):
-    """dJ/dL accumulates dJ/dx at the row that was read; duplicate rows are summed."""
+    """dJ/dL is dJ/dx accumulated at the rows that were read; duplicate rows are summed."""
 
     @staticmethod
     def forward(indices: Tensor, L: Tensor, sparse: bool) -> Tensor:
@@ -155,7 +155,7 @@ class WordVectors(nn.Embedding):
     """``torch.nn.Embedding`` whose lookup is :func:`embedding`; L in R^(V x d) is ``weight``.
 
     Takes nn.Embedding's arguments and its ``from_pretrained``, except ``padding_idx``, ``max_norm`` and
-    ``scale_grad_by_freq``, which change the gradient: ValueError.
+    ``scale_grad_by_freq``, which change the gradient and raise ValueError.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

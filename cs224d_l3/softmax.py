@@ -33,7 +33,7 @@ def softmax_cross_entropy(
         target: class indices, integers in [0, K), (...); or class probabilities q, (..., K), for
             J = -sum_k q_k log softmax(z)_k.
         reduction: "mean" or "sum" over the examples, or "none".
-        weight: class weights w_k, (K,). The mean over class indices is then the weighted one.
+        weight: class weights w_k, (K,). With class indices the mean is weighted too.
         ignore_index: target of the examples to ignore, which have J = 0 and do not count in the mean.
         label_smoothing: eps; q, for class indices one_hot(target), becomes (1 - eps) q + eps / K.
 

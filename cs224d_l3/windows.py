@@ -28,7 +28,7 @@ def sliding_windows(words: Tensor, size: int, pad: int) -> Tensor:
     check_indices("words", words)
     check_size("pad", pad, at_least=0)
     if words.ndim != 1:
-        raise ValueError(f"words must be one sentence, (T,), got {tuple(words.shape)}")
+        raise ValueError(f"words must have shape (T,), one sentence, got {tuple(words.shape)}")
     edge = words.new_full((size // 2,), pad)
     padded = torch.cat([edge, words, edge])
     return padded.unfold(0, size, 1).contiguous() if len(words) else words.new_empty(0, size)
