@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from cs224d_l3 import RecurrentLanguageModel
-from cs224d_l3.text.files import load_checkpoint, prepare_output, write_vectors, writing
+from cs224d_l3.text.files import atomic_write, check_output, load_checkpoint, write_vectors
 from cs224d_l3.text.generator import Generator
 from cs224d_l3.text.tagger import Tagger
 from training.command import run
@@ -57,7 +57,7 @@ def main() -> None:
         program = settings.checkpoint.with_suffix(".pt2")
     written = [path for path in (program, settings.vectors) if path is not None]
     for path in written:
-        prepare_output(path)
+        check_output(path)
     if len({path.absolute() for path in (settings.checkpoint, *written)}) <= len(written):
         raise ValueError("checkpoint, program and vectors must be different files")
     cpu = torch.device("cpu")
@@ -81,7 +81,7 @@ def main() -> None:
     if program is not None:
         exported, memory = export(model, reads), io.BytesIO()
         torch.export.save(exported, memory, extra_files={"model.json": json.dumps(meta)})
-        with writing(program) as partial:
+        with atomic_write(program) as partial:
             partial.write_bytes(memory.getvalue())
         print(f"{program}: {' and '.join(names)} to scores, {len(words):,} words")
     if settings.vectors is not None:

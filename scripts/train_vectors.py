@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cs224d_l3 import UNITS, AdaGrad, WindowScorer, corrupt
 from cs224d_l3._checks import check_number, check_size
-from cs224d_l3.text.arrays import around, fingerprint, places
+from cs224d_l3.text.arrays import around, fingerprint, positions
 from cs224d_l3.text.corpora import read_vectors
 from cs224d_l3.text.files import write_vectors
 from cs224d_l3.text.generator import nearest
@@ -94,7 +94,7 @@ class Ranking(Task):
         self.optimizer = AdaGrad(self.model.parameters(), lr=settings.lr)
         # what is known of an unknown word is nothing, and of a sentence's end, that a sentence ends
         unknown = text.vocabulary.unknown
-        self.train, self.dev = (places(part, lambda t: t > unknown) for part in (text.train, text.dev))
+        self.train, self.dev = (positions(part, lambda t: t > unknown) for part in (text.train, text.dev))
         for name, real in (("train", self.train), ("dev", self.dev)):
             if not len(real):
                 raise ValueError(f"{name} must hold a word that train has {settings.min_count} times or more, got none")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cs224d_l3 import AdaGrad, WindowScorer, l2_penalty, softmax_cross_entropy, weight_matrices
 from cs224d_l3._checks import check_number, check_size
-from cs224d_l3.text.arrays import Growing, fingerprint, places
+from cs224d_l3.text.arrays import ArrayBuilder, fingerprint, positions
 from cs224d_l3.text.corpora import (
     OUTSIDE,
     Sentence,
@@ -189,7 +189,7 @@ class Tagging(Task):
         self.model = self.tagger.model.to(device)
         self.noun = "windows" if settings.objective == "softmax" else "pairs"
         index = {tag: i for i, tag in enumerate(self.tagger.tags)}
-        with Growing("h") as target:
+        with ArrayBuilder("h") as target:
 
             def words() -> Iterator[list[str]]:
                 for sentence in corpus.train():
@@ -200,7 +200,9 @@ class Tagging(Task):
             self.target = target.tensor()
         self.entities = self.others = None
         if settings.objective == "max-margin":
-            self.entities, self.others = (places(self.target, holds) for holds in (lambda t: t != 0, lambda t: t == 0))
+            self.entities, self.others = (
+                positions(self.target, holds) for holds in (lambda t: t != 0, lambda t: t == 0)
+            )
         self.dev, self.test = (self.tagger.windows(s.words for s in part) for part in (corpus.dev, corpus.test))
         counts = self.train.count_words(len(self.tagger.vocabulary))
         self.rare = (counts == 1) & ~has_vector.to(device)

@@ -13,7 +13,7 @@ from cs224d_l3 import corrupt
 from cs224d_l3.text.arrays import InOrder, Ngrams, Segments
 from cs224d_l3.text.corpora import Vocabulary, read_vectors
 from cs224d_l3.text.generator import Generator, nearest
-from cs224d_l3.text.plain import Text, are_marks_apart, join
+from cs224d_l3.text.plain import Text, is_tokenized, join
 from cs224d_l3.text.python_corpus import TextSplits
 from running import Result, run
 from train_language_model import Modelling, Settings, averaging, rates
@@ -317,7 +317,7 @@ def test_marks_are_set_apart_where_they_are_not(tmp_path: Path) -> None:
     plain.write_text("Well, it works.\nDoes it? Yes, it does!\n")
     apart.write_text("well , it works .\nmr. smith 's u.s. office , inc. works\n")
     unknown.write_text("well, <unk> it is\n")
-    assert [are_marks_apart(path) for path in (plain, apart, unknown)] == [False, True, True]
+    assert [is_tokenized(path) for path in (plain, apart, unknown)] == [False, True, True]
 
 
 def test_words_are_joined_as_text() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from cs224d_l3 import sliding_windows
 from cs224d_l3.text import Tagger
-from cs224d_l3.text.arrays import places
+from cs224d_l3.text.arrays import positions
 from cs224d_l3.text.corpora import Sentence, capitalisation, read_vectors
 from running import run, start
 from train_window import Corpus, Settings, Tagging, build_tagger, read_corpus
@@ -262,7 +262,7 @@ def test_batches_hold_every_window_once_in_a_new_order() -> None:
     assert all(sorted(epoch) == list(range(6)) for epoch in epochs)
     assert epochs[0] != epochs[1] or epochs[1] != epochs[2]
     for _ in range(5):
-        true, other = (places(target, holds) for holds in (lambda t: t != 0, lambda t: t == 0))
+        true, other = (positions(target, holds) for holds in (lambda t: t != 0, lambda t: t == 0))
         pairs = list(Epoch(true, 1, generator, other))
         assert sorted(int(true) for true, _ in pairs) == [1, 4]
         assert {int(corrupt) for _, corrupt in pairs} <= {0, 2, 3, 5}

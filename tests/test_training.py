@@ -22,8 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cs224d_l3.text.arrays import Growing, InOrder, Shuffled, around
-from cs224d_l3.text.files import CannotSaveError, load_checkpoint, save_checkpoint, writing
+from cs224d_l3.text.arrays import ArrayBuilder, InOrder, Shuffled, around
+from cs224d_l3.text.files import CannotSaveError, atomic_write, load_checkpoint, save_checkpoint
 from running import Result, run, start
 from training.outputs import set_aside
 from training.run import Run
@@ -327,7 +327,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
     path.write_text("old")
 
     def write(fail: Callable[[], Any]) -> None:
-        with writing(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_text("half")
             fail()
 
@@ -530,8 +530,8 @@ def test_an_order_is_a_permutation_in_pieces(N: int, size: int, seed: int) -> No
     """Small enough for one, or in pieces; the same however it is read."""
     for at_once in (16, 100):
         with (
-            mock.patch("cs224d_l3.text.arrays.SHUFFLED_AT_ONCE", at_once),
-            mock.patch("cs224d_l3.text.arrays.PIECE", 4),
+            mock.patch("cs224d_l3.text.arrays.SHUFFLE_BUFFER", at_once),
+            mock.patch("cs224d_l3.text.arrays.BLOCK", 4),
         ):
             orders = [Shuffled(N, size, torch.Generator().manual_seed(seed)) for _ in range(2)]
             forward = [orders[0][i].tolist() for i in range(len(orders[0]))]
@@ -545,7 +545,7 @@ def test_an_order_is_a_permutation_in_pieces(N: int, size: int, seed: int) -> No
 
 def test_an_order_in_pieces_is_well_mixed() -> None:
     N = 40_000
-    with mock.patch("cs224d_l3.text.arrays.SHUFFLED_AT_ONCE", 4_000), mock.patch("cs224d_l3.text.arrays.PIECE", 16):
+    with mock.patch("cs224d_l3.text.arrays.SHUFFLE_BUFFER", 4_000), mock.patch("cs224d_l3.text.arrays.BLOCK", 16):
         order = torch.cat(list(Shuffled(N, 50, torch.Generator().manual_seed(0)))).double()
     places = torch.arange(N).double()
     assert abs(torch.corrcoef(torch.stack([order, places]))[0, 1]) < 0.05
@@ -556,7 +556,7 @@ def test_an_order_in_pieces_is_well_mixed() -> None:
 
 @given(st.lists(st.lists(st.integers(-100, 100), max_size=5), max_size=12), st.integers(0, 40))
 def test_numbers_grow_in_memory_and_on_the_disk(pieces: list[list[int]], limit: int) -> None:
-    with mock.patch("cs224d_l3.text.arrays.IN_MEMORY", limit), Growing("h") as growing:
+    with mock.patch("cs224d_l3.text.arrays.IN_MEMORY", limit), ArrayBuilder("h") as growing:
         for piece in pieces:
             growing.extend(piece)
         found = growing.tensor()

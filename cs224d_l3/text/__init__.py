@@ -1,21 +1,21 @@
-"""Text, and what is done with it by networks that are trained: neither lecture nor mathematics.
+"""Text corpora, and trained networks in use; beyond the lecture.
 
 =================== ==========================================================================
-module              what is in it
+module              contents
 =================== ==========================================================================
-``corpora``         readers of tagged columns, plain text and word vectors; ``Vocabulary``
-``python_corpus``   text that ships with Python, tagged and plain
-``plain``           a plain text in three parts, its words as numbers
-``kneser_ney``      a trigram model, the baseline of the language models
-``tagger``          ``Tagger``: a trained window network in use
-``generator``       ``Generator``: a trained language model in use
-``arrays``          long rows of whole numbers, on the disk where they are too long for memory
-``files``           files that are written whole or not at all; checkpoints
+``corpora``         readers of column files, plain text and word vectors; ``Vocabulary``
+``python_corpus``   corpora that ship with Python, tagged and plain
+``plain``           train, dev and test splits of a plain text, as word indices
+``kneser_ney``      Kneser-Ney trigram model, the baseline of the language models
+``tagger``          ``Tagger``: inference with a trained window network
+``generator``       ``Generator``: inference with a trained language model
+``arrays``          integer arrays, memory-mapped where they are too long for memory; batches
+``files``           atomic writes; checkpoints
 =================== ==========================================================================
 
 >>> from cs224d_l3.text import Tagger
->>> Tagger.load("runs/window.pt").tag([["The", "with", "statement"]])  # doctest: +SKIP
-[[('O', 0.99), ('CODE', 0.97), ('O', 0.99)]]
+>>> Tagger.load("runs/window.pt").tag("The with statement")  # doctest: +SKIP
+[('The', 'O', 0.99), ('with', 'CODE', 0.97), ('statement', 'O', 0.99)]
 """
 
 from .corpora import (

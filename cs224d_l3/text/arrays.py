@@ -1,4 +1,4 @@
-"""Long rows of whole numbers: on the disk where they are too long for memory, and read in random order either way."""
+"""Integer arrays, memory-mapped where they are too long for memory, and batches of their positions in any order."""
 
 import hashlib
 import mmap
@@ -11,28 +11,32 @@ import torch
 from torch import Tensor
 
 IN_MEMORY = 2**26  # bytes
-SHUFFLED_AT_ONCE, PIECE = 2**20, 2**12  # examples
+SHUFFLE_BUFFER, BLOCK = 2**20, 2**12  # in examples
 TYPES = {"b": torch.int8, "h": torch.int16, "i": torch.int32, "q": torch.int64}
 
 
-class Growing(AbstractContextManager["Growing"]):
-    """Whole numbers as they come: in memory up to 64 MB, then in a file without a name in the folder for temporary
-    files (``TMPDIR``), which is mapped, so that the system holds of it what it has room for. To be used in ``with``."""
+class ArrayBuilder(AbstractContextManager["ArrayBuilder"]):
+    """Array of integers, built incrementally: in memory up to 64 MB, beyond that a memory-mapped, unnamed file in the
+    temporary folder (``TMPDIR``). A context manager.
+
+    Args:
+        code: type code of :mod:`array`, a key of ``TYPES``.
+    """
 
     def __init__(self, code: str) -> None:
         self.code, self.count = code, 0
         self.file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed at the end of with
 
     def extend(self, numbers: Iterable[int]) -> None:
-        some = array(self.code, numbers)
-        self.count += len(some)
-        self.file.write(some.tobytes())
+        chunk = array(self.code, numbers)
+        self.count += len(chunk)
+        self.file.write(chunk.tobytes())
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()  # a mapping goes on without it, as long as its tensor
+        self.file.close()  # the mapping stays valid, and lives as long as its tensor
 
     def tensor(self) -> Tensor:
-        """All of them, (N,)."""
+        """All integers, (N,)."""
         if not self.count:
             return torch.empty(0, dtype=TYPES[self.code])
         if self.count * array(self.code).itemsize > IN_MEMORY:
@@ -44,25 +48,30 @@ class Growing(AbstractContextManager["Growing"]):
         return torch.frombuffer(memory, dtype=TYPES[self.code])
 
 
-def places(row: Tensor, holds: Callable[[Tensor], Tensor]) -> Tensor:
-    """Where something holds in a long row, as int32."""
-    with Growing("i") as found:
-        for i, piece in enumerate(row.split(SHUFFLED_AT_ONCE)):
-            found.extend((holds(piece).nonzero().squeeze(1) + i * SHUFFLED_AT_ONCE).tolist())
+def positions(values: Tensor, predicate: Callable[[Tensor], Tensor]) -> Tensor:
+    """Positions of the values for which the predicate holds, int32; evaluated in chunks, in bounded memory."""
+    with ArrayBuilder("i") as found:
+        for i, chunk in enumerate(values.split(SHUFFLE_BUFFER)):
+            found.extend((predicate(chunk).nonzero().squeeze(1) + i * SHUFFLE_BUFFER).tolist())
         return found.tensor()
 
 
-def fingerprint(words: Iterable[str], *rows: Tensor) -> str:
-    """What other words, or other numbers, would have otherwise."""
-    found = hashlib.sha256("\n".join(words).encode())
-    for row in rows:
-        for piece in row.split(SHUFFLED_AT_ONCE):
-            found.update(array("q", piece.tolist()).tobytes())
-    return found.hexdigest()[:16]
+def fingerprint(words: Iterable[str], *arrays: Tensor) -> str:
+    """Hash of the words and of the arrays' values, whatever their types: the first 16 hex digits of SHA-256."""
+    digest = hashlib.sha256("\n".join(words).encode())
+    for values in arrays:
+        for chunk in values.split(SHUFFLE_BUFFER):
+            digest.update(array("q", chunk.tolist()).tobytes())
+    return digest.hexdigest()[:16]
 
 
 class InOrder(Sequence[Tensor]):
-    """The numbers below N in order, some at a time."""
+    """Batches of the indices 0 to N - 1, in order.
+
+    Args:
+        N: number of examples.
+        size: batch size.
+    """
 
     def __init__(self, N: int, size: int) -> None:
         self.N, self.size = N, size
@@ -77,47 +86,54 @@ class InOrder(Sequence[Tensor]):
 
 
 class Shuffled(InOrder):
-    """The numbers below N in a random order, some at a time.
+    """Batches of the indices 0 to N - 1, in random order.
 
-    Up to a million are permuted at once. More are cut into pieces of 4,096, which are put in a random order; a million
-    numbers of it at a time are permuted when their turn comes: 2 bytes for a thousand numbers, and a constant.
+    Up to 2**20 indices are one permutation. More are a block shuffle: blocks of 4,096 indices in random order, and
+    within them a shuffle buffer of 2**20, permuted when it is reached: 2 bytes for a thousand indices, and a constant.
     """
 
     def __init__(self, N: int, size: int, generator: torch.Generator) -> None:
         super().__init__(N, size)
-        self.pieces: Tensor | None = None
-        if N <= SHUFFLED_AT_ONCE:
-            self.at, self.group, self.permuted = 0, max(N, 1), torch.randperm(N, generator=generator)
+        self.blocks: Tensor | None = None
+        if N <= SHUFFLE_BUFFER:
+            self.current, self.buffer_size, self.permuted = 0, max(N, 1), torch.randperm(N, generator=generator)
         else:
-            self.at, self.group = -1, -(-SHUFFLED_AT_ONCE // size) * size
-            self.pieces = torch.randperm(N // PIECE, generator=generator)
+            self.current, self.buffer_size = -1, -(-SHUFFLE_BUFFER // size) * size
+            self.blocks = torch.randperm(N // BLOCK, generator=generator)
             self.seed = int(torch.randint(2**62, (), generator=generator))
 
     def __getitem__(self, i: int) -> Tensor:  # type: ignore[override]
-        places = super().__getitem__(i)
-        group = i * self.size // self.group
-        if group != self.at:
-            self.at, self.permuted = group, self._permute(group)
-        return self.permuted[places - group * self.group]
+        batch = super().__getitem__(i)
+        number = i * self.size // self.buffer_size
+        if number != self.current:
+            self.current, self.permuted = number, self._permute(number)
+        return self.permuted[batch - number * self.buffer_size]
 
-    def _permute(self, group: int) -> Tensor:
-        assert self.pieces is not None
-        begin = group * self.group
-        places = torch.arange(begin, min(begin + self.group, self.N))
-        places = places[torch.randperm(len(places), generator=torch.Generator().manual_seed(self.seed + group))]
-        whole = places < len(self.pieces) * PIECE
-        moved = self.pieces[(places // PIECE).clamp(max=len(self.pieces) - 1)] * PIECE + places % PIECE
-        return torch.where(whole, moved, places)
+    def _permute(self, number: int) -> Tensor:
+        """The indices of one shuffle buffer."""
+        assert self.blocks is not None
+        start = number * self.buffer_size
+        slots = torch.arange(start, min(start + self.buffer_size, self.N))
+        slots = slots[torch.randperm(len(slots), generator=torch.Generator().manual_seed(self.seed + number))]
+        in_block = slots < len(self.blocks) * BLOCK  # the incomplete last block stays in its place
+        moved = self.blocks[(slots // BLOCK).clamp(max=len(self.blocks) - 1)] * BLOCK + slots % BLOCK
+        return torch.where(in_block, moved, slots)
 
 
-def around(text: Tensor, places: Tensor, before: int, after: int) -> Tensor:
-    """The words from so many before these places to so many after them; 0 beyond the text."""
-    at = places[:, None] + torch.arange(-before, after + 1)
-    return text[at.clamp(0, len(text) - 1)].long().masked_fill_((at < 0) | (at >= len(text)), 0)
+def around(text: Tensor, positions: Tensor, before: int, after: int) -> Tensor:
+    """Context windows of a text, (B, before + 1 + after), zero-padded at its ends."""
+    index = positions[:, None] + torch.arange(-before, after + 1)
+    return text[index.clamp(0, len(text) - 1)].long().masked_fill_((index < 0) | (index >= len(text)), 0)
 
 
 class Ngrams(Sequence[tuple[Tensor, Tensor]]):
-    """Every word behind the ``size`` words before it, some at a time."""
+    """Batches of contexts, (B, size), and the words that follow them, (B,).
+
+    Args:
+        text: word indices, (N,).
+        size: context size.
+        order: batches of positions in the text.
+    """
 
     def __init__(self, text: Tensor, size: int, order: Sequence[Tensor]) -> None:
         self.text, self.size, self.order = text, size, order
@@ -131,7 +147,10 @@ class Ngrams(Sequence[tuple[Tensor, Tensor]]):
 
 
 class Segments(Sequence[tuple[Tensor, Tensor]]):
-    """The text in rows that are read side by side, some steps at a time; less than a word a row is left over."""
+    """Batches for truncated backpropagation through time: inputs and targets, (rows, steps) each.
+
+    The text is split into contiguous rows, which are read in parallel; a remainder shorter than ``rows`` is dropped.
+    """
 
     def __init__(self, text: Tensor, rows: int, steps: int) -> None:
         self.text, self.steps, self.N = text, steps, len(text) // rows
@@ -144,6 +163,6 @@ class Segments(Sequence[tuple[Tensor, Tensor]]):
         if not 0 <= i < len(self):
             raise IndexError(f"batch must lie in 0 to {len(self) - 1}, got {i}")
         target = self.target[:, i * self.steps : (i + 1) * self.steps].long()
-        first = torch.arange(len(self.target)) * self.N + i * self.steps - 1
-        before = torch.where(first < 0, 0, self.text[first.clamp(min=0)].long())
-        return torch.cat([before[:, None], target[:, :-1]], 1), target
+        before = torch.arange(len(self.target)) * self.N + i * self.steps - 1
+        first = torch.where(before < 0, 0, self.text[before.clamp(min=0)].long())
+        return torch.cat([first[:, None], target[:, :-1]], 1), target

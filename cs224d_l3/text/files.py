@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: checkpoints, word vectors."""
+"""Atomic writes of checkpoints and word vectors."""
 
 import io
 import os
@@ -14,78 +14,80 @@ from .. import __version__
 
 
 class CannotSaveError(OSError):
-    """The disk is full, or gone; what was saved before is whole."""
+    """A file cannot be written, for example because the disk is full; a previous version of it is intact."""
 
-    def __init__(self, what: str, path: object, cause: OSError, still: str = "") -> None:
-        super().__init__(f"cannot {what} {path}: {cause.strerror or cause}{still}")
-        # raised in a context manager, whose frame the traceback holds, and which holds the cause: a cycle, and in it
-        # all that the run has open
+    def __init__(self, what: str, path: object, cause: OSError, suffix: str = "") -> None:
+        super().__init__(f"cannot {what} {path}: {cause.strerror or cause}{suffix}")
+        # breaks the reference cycle of cause, traceback and the context manager's frame, which would keep the run's
+        # files open until garbage collection
         self.__cause__ = cause.with_traceback(None)
 
 
-def prepare_output(path: Path) -> None:
-    """Says before the work, not after it, that a file could not be written."""
+def check_output(path: Path) -> None:
+    """Fail before the computation if the output file cannot be written."""
     if path.name.endswith(".last.pt"):
-        raise ValueError(f"out must not end in .last.pt, which is the name of a run's state, got {path}")
+        raise ValueError(f"out must not end in .last.pt, the suffix of a run's state, got {path}")
     if path.exists() and not path.is_file():
-        raise ValueError(f"out must be a file, and {path} is {'a folder' if path.is_dir() else 'none'}")
+        raise ValueError(
+            f"out must be a regular file, got {path} (a {'folder' if path.is_dir() else 'pipe or device'})"
+        )
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"out must be in a folder that can be written to, got {path}")
+        raise ValueError(f"out must be in a writable folder, got {path}")
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """A file beside it to write to; at the end it is on the disk, and takes the name in one move."""
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Temporary file in the same folder to write to; on exit it is synced and renamed to ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")  # of a killed process, it is written over
+    partial = path.with_name(f"{path.name}.partial")  # left by a killed process, it is overwritten
     try:
         yield partial
-        for written in (partial, path.parent):
-            if written == path.parent:
+        for target in (partial, path.parent):
+            if target == path.parent:
                 partial.replace(path)
-            handle = os.open(written, os.O_RDONLY)
+            handle = os.open(target, os.O_RDONLY)
             try:
                 os.fsync(handle)
             finally:
                 os.close(handle)
     except OSError as error:
-        still = f"; {path} is as it was before" if path.exists() else ""
-        raise CannotSaveError("save", path, error, still) from error
+        suffix = f"; {path} is unchanged" if path.exists() else ""
+        raise CannotSaveError("save", path, error, suffix) from error
     finally:
         partial.unlink(missing_ok=True)
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    memory = io.BytesIO()  # torch's own writer ends the process where a disk is full
+    """Write a checkpoint atomically, with the package's version."""
+    memory = io.BytesIO()  # torch's file writer aborts the process when the disk is full
     torch.save({**content, "version": __version__}, memory)
-    with writing(path) as partial:
-        partial.write_bytes(memory.getvalue())  # bytes, not a view: where writing fails, the traceback holds them
+    with atomic_write(path) as partial:
+        partial.write_bytes(memory.getvalue())  # bytes, not a view: on failure the traceback refers to them
 
 
 def write_vectors(path: Path, words: list[str], vectors: torch.Tensor) -> None:
-    """GloVe's text form: a word and its numbers a line; the two words that stand for others are left out."""
-    with writing(path) as partial, partial.open("w", encoding="utf-8") as file:
+    """Write word vectors in GloVe's text format, without padding and unknown word."""
+    with atomic_write(path) as partial, partial.open("w", encoding="utf-8") as file:
         for word, vector in zip(words[2:], vectors[2:].tolist(), strict=True):
-            file.write(f"{word} {' '.join(f'{number:.6g}' for number in vector)}\n")
+            file.write(f"{word} {' '.join(f'{component:.6g}' for component in vector)}\n")
 
 
 def load_checkpoint(path: str | PathLike[str], keys: set[str]) -> dict[str, Any]:
-    """Reads what :func:`save_checkpoint` wrote; tensors and plain data alone, no code is run."""
+    """Read a checkpoint of :func:`save_checkpoint`; only tensors and plain data are unpickled, no code is run."""
     with Path(path).open("rb") as file:
         try:
             content = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
-            raise ValueError(f"{path}: expected a checkpoint of this script, and it cannot be read as one") from error
+        except Exception as error:  # torch raises many types for a file that is not a checkpoint
+            message = f"{path}: expected a checkpoint of this script, got a file that cannot be read as one"
+            raise ValueError(message) from error
     if not isinstance(content, dict) or not keys <= content.keys():
-        raise ValueError(
-            f"{path}: expected a checkpoint with {', '.join(sorted(keys))}, and it is another kind of file"
-        )
-    newer = str(content.get("version", "0"))
-    if _numbers(newer) > _numbers(__version__):
-        raise ValueError(f"{path}: expected a checkpoint of version {__version__} or older, got {newer}")
+        raise ValueError(f"{path}: expected a checkpoint with {', '.join(sorted(keys))}, got another kind of file")
+    version = str(content.get("version", "0"))
+    if _parse_version(version) > _parse_version(__version__):
+        raise ValueError(f"{path}: expected a checkpoint of version {__version__} or older, got {version}")
     return content
 
 
-def _numbers(version: str) -> list[int]:
+def _parse_version(version: str) -> list[int]:
     return [int(part) for part in version.split(".") if part.isdigit()]

@@ -1,7 +1,7 @@
-"""Text that ships with Python: the prose of its language reference, with what is code in it, and its docstrings.
+"""Corpora that ship with Python: its language reference, tagged for code, and its docstrings.
 
-A word that is sometimes one thing and sometimes another is the reason for windows (1.3). Paris may be a city or
-a person; here ``for`` is now a keyword, now plain English, and only its neighbours tell.
+An ambiguous word needs its context, hence windows (1.3). Paris may be a city or a person; here ``for`` is a keyword
+or plain English.
 """
 
 import ast
@@ -20,7 +20,7 @@ CODE = "CODE"
 
 
 class Splits(NamedTuple):
-    """Sentences to train on, to choose by, and to judge by."""
+    """Train, dev and test sentences."""
 
     train: list[Sentence]
     dev: list[Sentence]
@@ -28,7 +28,7 @@ class Splits(NamedTuple):
 
 
 class TextSplits(NamedTuple):
-    """The same without tags."""
+    """Train, dev and test sentences, without tags."""
 
     train: list[list[str]]
     dev: list[list[str]]
@@ -36,29 +36,29 @@ class TextSplits(NamedTuple):
 
 
 def python_reference(seed: int = 0) -> Splits:
-    """The prose of the Python language reference, every word tagged: is it code?
+    """Prose of the Python language reference, every word tagged as code or not.
 
-    ``pydoc_data.topics``, which comes with Python, sets code in double quotes. The quotes are stripped and are
-    what is to be predicted: words in them are tagged ``CODE``, all others ``O``. Grammar, examples, tables and
-    headings are left out; of paragraphs with the same words, in small letters, the first counts.
+    ``pydoc_data.topics``, part of Python, sets code in double quotes. The quotes are removed and serve as labels:
+    words within them are tagged ``CODE``, all others ``O``. Grammar, examples, tables and headings are excluded;
+    paragraphs are deduplicated by their lower-cased words.
 
     Args:
-        seed: of the split by topic. Topics go to test until it has 15 % of the words, then to dev likewise; the
-            rest is to train on. Topics are of very different sizes, so that dev and test may become larger.
+        seed: random seed of the split by topic. Topics are assigned to test until it has 15 % of the words, then to
+            dev likewise, then to train. Topics vary in size, so that dev and test may exceed 15 %.
     """
     sources = _by_source(_tagged_paragraphs(), lambda sentence: sentence.words)
     return Splits(*_split(sources, lambda sentence: len(sentence.words), 0.15, seed))
 
 
 def python_documentation(seed: int = 0) -> TextSplits:
-    """The prose of the language reference and of the standard library's docstrings: 310,000 words about Python.
+    """Prose of the language reference and of the standard library's docstrings, 310,000 words.
 
-    One sentence is a paragraph; of those with the same words, in small letters, the first counts. Examples, tables
-    and grammar are left out. The split is by source, a topic of the reference or a file of the library, 10 % of the
+    Every paragraph is one sentence; paragraphs are deduplicated by their lower-cased words. Examples, tables and
+    grammar are excluded. The split is by source, a topic of the reference or a file of the library, with 10 % of the
     words for test and dev each.
 
     Args:
-        seed: of the split.
+        seed: random seed of the split.
     """
     reference = ((topic, sentence.words) for topic, sentence in _tagged_paragraphs())
     sources = _by_source(chain(reference, _docstring_paragraphs()), list)
@@ -69,15 +69,17 @@ S = TypeVar("S")
 
 
 def _by_source(paragraphs: Iterable[tuple[str, S]], words: Callable[[S], list[str]]) -> dict[str, list[S]]:
-    """The paragraphs of every source. What has been read once is not read again: paragraphs may differ in characters,
-    a list mark or the place of a line's end, and be the same words, learnt from one source and judged by in another."""
+    """Paragraphs by source, deduplicated by their lower-cased words.
+
+    Paragraphs that differ only in list marks or line breaks would leak from train to test.
+    """
     seen: set[tuple[str, ...]] = set()
     sources: dict[str, list[S]] = {}
     for source, paragraph in paragraphs:
-        read = tuple(word.lower() for word in words(paragraph))
-        if read and read not in seen:
+        key = tuple(word.lower() for word in words(paragraph))
+        if key and key not in seen:
             sources.setdefault(source, []).append(paragraph)
-        seen.add(read)
+        seen.add(key)
     return sources
 
 
@@ -88,39 +90,39 @@ def _tagged_paragraphs() -> Iterator[tuple[str, Sentence]]:
 def _docstring_paragraphs() -> Iterator[tuple[str, list[str]]]:
     for file, docstring in _docstrings():
         for paragraph in re.split(r"\n\s*\n", docstring):
-            if not _is_drawn(paragraph) and _is_english(paragraph):
+            if not _is_preformatted(paragraph) and _is_english(paragraph):
                 yield file, tokenize(paragraph)
 
 
 def _split(
-    sources: dict[str, list[S]], size: Callable[[S], int], share: float, seed: int
+    sources: dict[str, list[S]], size: Callable[[S], int], fraction: float, seed: int
 ) -> tuple[list[S], list[S], list[S]]:
-    """Train, dev and test: sources go to test until it has its share of the words, then to dev, then to train."""
+    """Train, dev and test: sources fill test up to its fraction of the words, then dev, then train."""
     names = sorted(sources)
     random.Random(seed).shuffle(names)
     train: list[S] = []
     dev: list[S] = []
     test: list[S] = []
-    enough = share * sum(size(s) for name in names for s in sources[name])
+    target = fraction * sum(size(s) for name in names for s in sources[name])
     for name in names:
-        part = next((p for p in (test, dev) if sum(map(size, p)) < enough), train)
-        part.extend(sources[name])
+        split = next((p for p in (test, dev) if sum(map(size, p)) < target), train)
+        split.extend(sources[name])
     return train, dev, test
 
 
-# outside the library proper, or not its documentation
-_LEFT_OUT = {"test", "tests", "idle_test", "idlelib", "lib2to3", "pydoc_data", "site-packages", "turtledemo"}
+# folders with code that is not documentation of the library
+_EXCLUDED = {"test", "tests", "idle_test", "idlelib", "lib2to3", "pydoc_data", "site-packages", "turtledemo"}
 
 
 def _docstrings() -> Iterator[tuple[str, str]]:
-    """The docstrings of the standard library's source, file by file; nothing is imported."""
+    """(file, docstring) of the standard library, parsed from its sources without importing them."""
     root = Path(sysconfig.get_paths()["stdlib"])
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root)
-        if _LEFT_OUT.isdisjoint(name.parts):
+        if _EXCLUDED.isdisjoint(name.parts):
             try:
                 tree = ast.parse(path.read_bytes())
-            except (SyntaxError, ValueError):  # a template of a program, say; ValueError is a NUL in Python 3.10
+            except (SyntaxError, ValueError):  # templates, for example; ValueError: a NUL byte in Python 3.10
                 continue
             yield from ((name.as_posix(), docstring) for docstring in _docstrings_in(tree))
 
@@ -134,7 +136,7 @@ def _docstrings_in(node: ast.AST) -> Iterator[str]:
 
 
 def _paragraphs() -> Iterator[tuple[str, str]]:
-    from pydoc_data.topics import topics  # here, for it is half a megabyte that most programs never need
+    from pydoc_data.topics import topics  # imported lazily: half a megabyte
 
     for topic in sorted(topics):
         for block in re.split(r"\n\s*\n", topics[topic]):
@@ -149,8 +151,8 @@ _COMMON = frozenset(
 
 
 def _is_prose(paragraph: str) -> bool:
-    """It begins like a sentence, says something in plain English, and is no grammar, example, table or heading."""
-    if _is_drawn(paragraph) or not _marks_are_plain(paragraph):
+    """Whether a paragraph begins like a sentence, has English outside its quotes, and is not preformatted."""
+    if _is_preformatted(paragraph) or not _has_balanced_quotes(paragraph):
         return False
     plain = re.sub(r'"[^"]*"', " ", paragraph).replace("*", " ")
     return bool(re.match(r'[•"“‘(\[*A-Z]', paragraph)) and _is_english(plain)
@@ -160,14 +162,14 @@ def _is_english(text: str) -> bool:
     return not _COMMON.isdisjoint(text.split())
 
 
-def _is_drawn(paragraph: str) -> bool:
-    """It is grammar, an example, a table or an underlined heading."""
-    signs = any(sign in paragraph for sign in ("::=", ">>>", "(Pdb)"))
-    return signs or bool(re.search(r'^\s*(?:[-=*~^+|#"]{3,}\s*$|[+|])', paragraph, re.MULTILINE))
+def _is_preformatted(paragraph: str) -> bool:
+    """Whether a paragraph is grammar, an example, a table or an underlined heading."""
+    has_code = any(mark in paragraph for mark in ("::=", ">>>", "(Pdb)"))
+    return has_code or bool(re.search(r'^\s*(?:[-=*~^+|#"]{3,}\s*$|[+|])', paragraph, re.MULTILINE))
 
 
-def _marks_are_plain(paragraph: str) -> bool:
-    """Quotes come in pairs around code: none inside of it, where it would be read as an end."""
+def _has_balanced_quotes(paragraph: str) -> bool:
+    """Whether the double quotes are balanced delimiters of code, with none nested inside it."""
     parts = paragraph.split('"')
     code, text = parts[1::2], parts[::2]
     return (

@@ -1,4 +1,4 @@
-"""A trained window network with all it takes to tag a sentence: what a checkpoint holds."""
+"""Inference with a trained window network: tags of sentences; its checkpoint."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,18 +12,25 @@ from torch import Tensor
 
 from ..feed_forward import WindowClassifier, WindowScorer
 from ..units import UNITS
-from .arrays import Growing, InOrder
+from .arrays import ArrayBuilder, InOrder
 from .corpora import CAPITALISATION, Vocabulary, capitalisation, convert_iob, tokenize
 from .files import load_checkpoint, save_checkpoint
 
 
 class Windows:
-    """The windows of some sentences. Their words stand in one row, with pads between the sentences, so that a window is
-    a stride of it: no window is stored, and a text that is too long for memory is read from the disk.
+    """Windows of sentences, as strided views of one array of word indices with padding between the sentences.
+
+    No window is materialized, and a text that is too long for memory is memory-mapped.
+
+    Args:
+        sentences: words of each sentence, read once.
+        vocabulary: maps the words to indices.
+        size: window size, odd.
+        device: device of the arrays.
 
     Attributes:
-        words: the row.
-        starts: how many words stand before each sentence, (S,).
+        words: word indices of the sentences, with padding.
+        starts: index of the first window of each sentence, (S,).
     """
 
     def __init__(
@@ -31,7 +38,7 @@ class Windows:
     ) -> None:
         self.half, self.count = size // 2, 0
         pads, none = [vocabulary.pad] * self.half, [CAPITALISATION.index("none")] * self.half
-        with Growing("i") as words, Growing("b") as features, Growing("q") as starts:
+        with ArrayBuilder("i") as words, ArrayBuilder("b") as features, ArrayBuilder("q") as starts:
             words.extend(pads)
             features.extend(none)
             for sentence in sentences:
@@ -48,44 +55,44 @@ class Windows:
 
     @property
     def lengths(self) -> list[int]:
-        """Of the sentences; they add up to the number of windows."""
+        """Sentence lengths; their sum is the number of windows."""
         ends = [*self.starts.tolist()[1:], self.count]
         return [end - start for start, end in zip(self.starts.tolist(), ends, strict=False)]
 
     def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """The words of these windows, (..., size), and how they are capitalised."""
-        index = index.to(self.starts.device).contiguous()  # searchsorted copies others itself, and warns
+        """Word indices and capitalisation features of the windows at these indices, (..., size) each."""
+        index = index.to(self.starts.device).contiguous()  # searchsorted warns about non-contiguous input
         sentence = torch.searchsorted(self.starts, index, right=True)  # counted from 1
-        place = index + self.half * (sentence - 1)
+        offset = index + self.half * (sentence - 1)
         size = 2 * self.half + 1
-        return self.words.unfold(0, size, 1)[place].long(), self._features.unfold(0, size, 1)[place].long()
+        return self.words.unfold(0, size, 1)[offset].long(), self._features.unfold(0, size, 1)[offset].long()
 
     def count_words(self, V: int) -> Tensor:
-        """How often every word stands in the sentences, (V,)."""
+        """Counts of the words in the sentences, (V,)."""
         counts = torch.zeros(V, dtype=torch.int64, device=self.words.device)
-        for some in self.words.split(2**20):
-            counts += torch.bincount(some, minlength=V)
+        for chunk in self.words.split(2**20):
+            counts += torch.bincount(chunk, minlength=V)
         counts[Vocabulary.pad] -= len(self.words) - self.count
         return counts
 
 
 @dataclass
 class Tagger:
-    """A network, its vocabulary, its tags.
+    """A window network with its vocabulary and its tags.
 
-    A classifier gives every word the tag of the highest score. A scorer, trained by the max-margin objective,
-    answers one question, whether the word is an entity: yes above a threshold, the best one on dev.
+    A classifier predicts the tag with the highest probability. A scorer, trained with the max-margin objective, is a
+    binary classifier: a word is an entity if its score exceeds the threshold, which is tuned on dev.
     """
 
     model: WindowClassifier | WindowScorer
     vocabulary: Vocabulary
     tags: list[str]
-    network: dict[str, Any]  # what build made the model from
+    network: dict[str, Any]  # arguments of build
     threshold: float = 0.0
 
     @classmethod
     def build(cls, vocabulary: Vocabulary, tags: list[str], network: dict[str, Any]) -> "Tagger":
-        """A new network; ``network`` holds objective, unit, d, window, hidden, capitalisation, dropout."""
+        """A newly initialized network; ``network``: objective, unit, d, window, hidden, capitalisation, dropout."""
         sizes = {"d": network["d"], "size": network["window"], "m": network["hidden"], "f": UNITS[network["unit"]].f}
         options = {"dropout": network["dropout"], "sparse": True}
         if network["capitalisation"]:
@@ -102,13 +109,13 @@ class Tagger:
         return Windows(sentences, self.vocabulary, self.network["window"], self.device)
 
     def __call__(self, words: Tensor, features: Tensor) -> Tensor:
-        """The network's scores: (B, K) of a classifier, (B,) of a scorer."""
+        """Scores of windows: (B, K) of a classifier, (B,) of a scorer."""
         scores: Tensor = self.model(words, features if self.network["capitalisation"] else None)
         return scores
 
     @torch.no_grad()
     def predict(self, windows: Windows) -> tuple[Tensor, Tensor]:
-        """Every centre word's tag, as an index, and its score: a classifier's probability, a scorer's s."""
+        """Predicted tag indices of the centre words and their scores: probabilities of a classifier, s of a scorer."""
         self.model.eval()
         scores = torch.cat([self(*windows[index]) for index in InOrder(len(windows), 8192)])
         if isinstance(self.model, WindowScorer):
@@ -117,11 +124,11 @@ class Tagger:
         return tag, probability
 
     def tag(self, sentence: str | Sequence[str]) -> list[tuple[str, str, float]]:
-        """(word, tag, score) of every word of a sentence, a line of text or its words; entities in IOB2."""
+        """(word, tag, score) of every word of a sentence, given as a line of text or as words; IOB tags in IOB2."""
         return self.tag_all([tokenize(sentence) if isinstance(sentence, str) else sentence])[0]
 
     def tag_all(self, sentences: Sequence[Sequence[str]]) -> list[list[tuple[str, str, float]]]:
-        """The same of many sentences at once."""
+        """(word, tag, score) of every word of several sentences, in one batch."""
         windows = self.windows(sentences)
         indices, scores = (iter(t.tolist()) for t in self.predict(windows))
         tagged = []
@@ -136,11 +143,11 @@ class Tagger:
 
     @classmethod
     def load(cls, path: str | PathLike[str], device: torch.device | str = "cpu") -> "Tagger":
-        """The network that ``scripts/train_window.py`` has written.
+        """Load a checkpoint written by ``scripts/train_window.py``.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is not a checkpoint, or not a whole one.
+            ValueError: the file is not a checkpoint, or an incomplete one.
         """
         content = load_checkpoint(path, {"model", "words", "tags", "network", "threshold"})
         try:
@@ -150,6 +157,6 @@ class Tagger:
             tagger.threshold = float(content["threshold"])
         except (KeyError, TypeError, AttributeError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
-            raise ValueError(f"{path}: expected a whole checkpoint of train_window.py, and {reason}") from error
+            raise ValueError(f"{path}: expected a complete checkpoint of train_window.py, but {reason}") from error
         tagger.model.to(device)
         return tagger

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cs224d_l3.text.files import writing
+from cs224d_l3.text.files import atomic_write
 
 INK, PALE, BLUE, RED, SHADE = "#222222", "#b8b8b8", "#0072b2", "#d55e00", "#e8f1f8"
 STYLE: dict[Any, Any] = {
@@ -35,5 +35,5 @@ def figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[
 def save(made: Figure, path: Path, formats: Sequence[str]) -> None:
     """The picture in every format, beside each other: ``path`` with the format as its ending."""
     for kind in formats:
-        with writing(path.with_name(f"{path.name}.{kind}")) as partial, partial.open("wb") as file:
+        with atomic_write(path.with_name(f"{path.name}.{kind}")) as partial, partial.open("wb") as file:
             made.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)

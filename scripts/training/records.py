@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 import cs224d_l3
-from cs224d_l3.text.files import CannotSaveError, writing
+from cs224d_l3.text.files import CannotSaveError, atomic_write
 
 
 class Records:
@@ -24,7 +24,7 @@ class Records:
 
         lines = path.read_text(encoding="utf-8").splitlines() if step and path.exists() else []
         kept = [line for line in lines if _is_before(line, step or 0, epoch)]
-        with writing(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
         versions = {"cs224d_l3": cs224d_l3.__version__, "torch": torch.__version__, "python": platform.python_version()}
         with ExitStack() as opened:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from cs224d_l3.text.files import load_checkpoint, prepare_output, save_checkpoint
+from cs224d_l3.text.files import check_output, load_checkpoint, save_checkpoint
 
 from .command import NotFiniteError, Stopped, discard_output, pick_device
 from .outputs import files_of, set_aside
@@ -279,7 +279,7 @@ _PLACE = ("epoch", "position", "step", "best", "best_epoch", "seconds", "skipped
 def prepared(settings: RunSettings) -> Iterator[tuple[Processes, torch.Generator]]:
     """The device, the processes, the threads and the random numbers of a run."""
     device = pick_device(settings.device)
-    prepare_output(settings.out)
+    check_output(settings.out)
     torch.set_num_threads(settings.threads)
     with processes(device) as together:
         torch.manual_seed(settings.seed)
