@@ -1,11 +1,11 @@
-"""Ours against plain torch, in turn in one process: on a shared machine the times themselves say little, their ratio is
-what a row is about.
+"""Benchmarks against plain torch, interleaved in one process: on a shared machine absolute times vary, and the ratio
+is the result.
 
 python scripts/benchmark.py functions                        every Function, eager and compiled, five minutes
 python scripts/benchmark.py functions tanh affine --no-compiled
 python scripts/benchmark.py adagrad                          the optimizer's step, half a minute
-python scripts/benchmark.py train                            the window network's whole step, five minutes
-python scripts/benchmark.py language-models                  theirs, ten minutes
+python scripts/benchmark.py train                            the window network's training step, five minutes
+python scripts/benchmark.py language-models                  the language models' training step, ten minutes
 python scripts/benchmark.py adagrad --device cuda --json gpu.json
 """
 

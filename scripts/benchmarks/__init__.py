@@ -1,1 +1,1 @@
-"""Times and memory, ours against plain torch."""
+"""Benchmarks of time and memory against plain torch."""

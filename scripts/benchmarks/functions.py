@@ -1,4 +1,4 @@
-"""Our Functions against torch's own operators: time, peak memory and saved memory of forward and backward pass."""
+"""Benchmark of the Functions against torch's operators: time, peak memory and saved memory, forward and backward."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -17,20 +17,20 @@ from evidence.five_roads import TORCH_UNITS
 from evidence.operations import Call
 
 from .tables import table
-from .timing import Step, begin, medians, peak_bytes, write
+from .timing import Step, medians, peak_bytes, set_up, write_json
 
 
 class Case(NamedTuple):
-    """One row: our function and torch's of tensors of these shapes."""
+    """One row of the table: our function, torch's, and the shapes of their inputs."""
 
     name: str
     size: str
     ours: Call
-    torchs: Call
+    reference: Call
     shapes: tuple[tuple[int, ...], ...]
 
     def inputs(self) -> list[Tensor]:
-        """Standard normal numbers; the matrices after the first tensor are weights, scaled by their fan-in."""
+        """Standard normal inputs; matrices after the first tensor are weights, scaled by 1 / sqrt(fan_in)."""
         scales = [s[-1] ** -0.5 if i and len(s) == 2 else 1.0 for i, s in enumerate(self.shapes)]
         return [(c * torch.randn(s)).requires_grad_() for s, c in zip(self.shapes, scales, strict=True)]
 
@@ -40,13 +40,13 @@ def layer(affine: Call, f: Call) -> Call:
 
 
 def cases() -> Iterator[Case]:
-    """Units at four sizes; then what a window network and a language model are made of, at their sizes."""
-    for name, torchs in TORCH_UNITS.items():
+    """Units at four sizes; then the operations of a window network and of a language model, at their sizes."""
+    for name, reference in TORCH_UNITS.items():
         for n in (10**2, 10**4, 10**6, 10**7):
-            yield Case(name, f"{n:,}", ours.UNITS[name].f, torchs, ((n,),))
-    for name, torchs in TORCH_UNITS.items():
-        mine, theirs = layer(ours.affine, ours.UNITS[name].f), layer(F.linear, torchs)
-        yield Case(f"layer, {name}", "1,024 x 256 -> 256", mine, theirs, ((1024, 256), (256, 256), (256,)))
+            yield Case(name, f"{n:,}", ours.UNITS[name].f, reference, ((n,),))
+    for name, reference in TORCH_UNITS.items():
+        both = layer(ours.affine, ours.UNITS[name].f), layer(F.linear, reference)
+        yield Case(f"layer, {name}", "1,024 x 256 -> 256", *both, ((1024, 256), (256, 256), (256,)))
     for B in (64, 1024):
         yield Case("affine", f"{B:,} x 250 -> 100", ours.affine, F.linear, ((B, 250), (100, 250), (100,)))
     yield Case(
@@ -65,8 +65,8 @@ def cases() -> Iterator[Case]:
     )
     for V in (1_000, 100_000):
         words = torch.randint(V, (1024, 5))
-        mine, theirs = partial(ours.embedding, words), partial(F.embedding, words)
-        yield Case("embedding", f"1,024 x 5 of {V:,} x 50", mine, theirs, ((V, 50),))
+        both = partial(ours.embedding, words), partial(F.embedding, words)
+        yield Case("embedding", f"1,024 x 5 of {V:,} x 50", *both, ((V, 50),))
     yield Case(
         "max_margin_loss",
         "10,000",
@@ -76,8 +76,8 @@ def cases() -> Iterator[Case]:
     )
     for B, K in ((1024, 10), (2048, 10_000)):
         target = torch.randint(K, (B,))
-        mine, theirs = (partial(f, target=target) for f in (ours.softmax_cross_entropy, F.cross_entropy))
-        yield Case("softmax_cross_entropy", f"{B:,} x {K:,}", mine, theirs, ((B, K),))
+        both = partial(ours.softmax_cross_entropy, target=target), partial(F.cross_entropy, target=target)
+        yield Case("softmax_cross_entropy", f"{B:,} x {K:,}", *both, ((B, K),))
     target = torch.randint(10_000, (2048,))
     yield Case(
         "affine_softmax_cross_entropy",
@@ -96,7 +96,7 @@ def cases() -> Iterator[Case]:
 
 
 def forward_backward(f: Call, x: Sequence[Tensor]) -> Step:
-    """A step that makes the output and the gradients, and lets go of both."""
+    """Step of a forward and a backward pass, which discards output and gradients."""
     grad_output = torch.randn_like(f(*x).detach())
     return lambda: torch.autograd.grad(f(*x), x, grad_output)
 
@@ -104,7 +104,7 @@ def forward_backward(f: Call, x: Sequence[Tensor]) -> Step:
 def measure(case: Case, device: str, seconds: float, compiled: bool) -> dict[str, object]:
     with torch.device(device):
         x = case.inputs()
-    functions = (case.ours, case.torchs)
+    functions = (case.ours, case.reference)
     steps = [forward_backward(f, x) for f in functions]
     eager = medians(steps, device, seconds)
     peaks = [peak_bytes(step, device) for step in steps]
@@ -124,8 +124,8 @@ def measure(case: Case, device: str, seconds: float, compiled: bool) -> dict[str
     }
     if compiled:
         torch._dynamo.reset()
-        traced = [forward_backward(torch.compile(f, fullgraph=True, dynamic=False), x) for f in functions]
-        ours_s, torch_s = medians(traced, device, seconds)
+        compiled_steps = [forward_backward(torch.compile(f, fullgraph=True, dynamic=False), x) for f in functions]
+        ours_s, torch_s = medians(compiled_steps, device, seconds)
         row |= {"ours_compiled_s": ours_s, "torch_compiled_s": torch_s, "compiled": ours_s / torch_s}
     return row
 
@@ -138,24 +138,24 @@ def functions(
     compiled: bool = True,
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
 ) -> None:
-    """Time our Functions and torch's operators in turn.
+    """Time the Functions and torch's operators.
 
     Args:
-        names: cases to run, by the beginning of their names; all where none is given.
-        device: where.
-        threads: of torch on the CPU.
-        seconds: for each pair, eager and compiled.
-        compiled: also compiled against compiled; needs a C++ compiler, or a GPU.
-        json_file: a file that keeps the measurements.
+        names: prefixes of the cases to run; none: all.
+        device: cpu or cuda.
+        threads: CPU threads.
+        seconds: time per pair, eager and compiled.
+        compiled: also time both with torch.compile; needs a C++ compiler, or a GPU.
+        json_file: JSON file for the measurements.
     """
-    where = begin(device, threads)
-    with torch.device(device):  # for their indices
-        every = list(cases())
-    chosen = [case for case in every if not names or case.name.startswith(names)]
-    if not chosen:
-        known = ", ".join(dict.fromkeys(case.name for case in every))
-        raise SystemExit(f"names must begin one of: {known}; got {', '.join(names)}")
-    rows = [measure(case, device, seconds, compiled) for case in tqdm(chosen, unit="case")]
+    where = set_up(device, threads)
+    with torch.device(device):  # the cases contain indices
+        all_cases = list(cases())
+    selected = [case for case in all_cases if not names or case.name.startswith(names)]
+    if not selected:
+        known = ", ".join(dict.fromkeys(case.name for case in all_cases))
+        raise SystemExit(f"names must be prefixes of {known}, got {', '.join(names)}")
+    rows = [measure(case, device, seconds, compiled) for case in tqdm(selected, unit="case")]
     print(f"{where}, forward and backward; ratios are ours / torch's\n")
     ratios = ["time", *(["compiled"] if compiled else []), "peak", "saved"]
     table(
@@ -171,4 +171,4 @@ def functions(
             for row in rows
         ],
     )
-    write(json_file, where, rows)
+    write_json(json_file, where, rows)

@@ -1,8 +1,8 @@
-"""The language models' whole training step against the same models in plain torch: time, words a second, memory.
+"""Benchmark of the language models' training step against plain torch: time, words a second, memory.
 
-Plain torch is nn.Embedding, nn.Linear, nn.RNN, cross_entropy and torch.optim.Adagrad, as they come; and once more
-with sparse word vectors and the fused kernel for the rest. Memory is the peak within a step, gradients included,
-beyond the parameters and the optimizer's sums, which are the same for all.
+Plain torch is nn.Embedding, nn.Linear, nn.RNN, cross_entropy and torch.optim.Adagrad with default options; tuned torch
+has sparse word vectors, and the fused kernel for the other parameters. Memory is the peak within a step, including
+gradients, beyond parameters and accumulators, which are the same for all.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from tqdm import tqdm
 from cs224d_l3 import AdaGrad, RecurrentLanguageModel, WindowLanguageModel
 
 from .tables import table
-from .timing import IN_A_ROW, Step, begin, in_a_row, medians, peak_bytes, whole_step, write
+from .timing import REPEATS, Step, medians, peak_bytes, repeated, set_up, training_step, write_json
 
 V, D, SIZE, M = 10_000, 100, 5, 200
 WINDOW_BATCHES = (64, 256, 1024, 4096)
@@ -26,7 +26,7 @@ RECURRENT_BATCHES = ((20, 10), (32, 20), (64, 35))
 
 
 class TorchWindow(nn.Module):
-    """Bengio's model."""
+    """Bengio's language model in plain torch."""
 
     def __init__(self, sparse: bool) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class TorchWindow(nn.Module):
 
 
 class TorchRecurrent(nn.Module):
-    """Elman's network."""
+    """Elman's language model in plain torch."""
 
     def __init__(self, sparse: bool) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class TorchRecurrent(nn.Module):
 
 
 def optimizers_of(model: Any, tuned: bool) -> list[torch.optim.Optimizer]:
-    """torch's Adagrad as it comes; or fused, and by itself for the sparse word vectors, which the kernel refuses."""
+    """torch's Adagrad: default; or fused, and unfused for the sparse word vectors, which the kernel rejects."""
     if not tuned:
         return [torch.optim.Adagrad(model.parameters(), lr=0.05)]
     dense = [*model.hidden.parameters(), *model.output.parameters()]
@@ -61,20 +61,20 @@ def optimizers_of(model: Any, tuned: bool) -> list[torch.optim.Optimizer]:
 def window_steps(B: int) -> list[Step]:
     words, target = torch.randint(V, (B, SIZE)), torch.randint(V, (B,))
     ours = WindowLanguageModel(V, D, SIZE, M, sparse=True)
-    steps = [whole_step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target))]
+    steps = [training_step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target))]
     for tuned in (False, True):
         model = TorchWindow(sparse=tuned)
-        steps.append(whole_step(optimizers_of(model, tuned), lambda model=model: model(words, target)))  # type: ignore[misc]
+        steps.append(training_step(optimizers_of(model, tuned), lambda model=model: model(words, target)))  # type: ignore[misc]
     return steps
 
 
 def recurrent_steps(B: int, T: int) -> list[Step]:
     words, target, state = torch.randint(V, (B, T)), torch.randint(V, (B, T)), torch.zeros(B, M)
     ours = RecurrentLanguageModel(V, D, M, sparse=True)
-    steps = [whole_step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target, state)[0])]
+    steps = [training_step([AdaGrad(ours.parameters(), lr=0.05)], lambda: ours.loss(words, target, state)[0])]
     for tuned in (False, True):
         model = TorchRecurrent(sparse=tuned)
-        steps.append(whole_step(optimizers_of(model, tuned), lambda model=model: model(words, target, state)))  # type: ignore[misc]
+        steps.append(training_step(optimizers_of(model, tuned), lambda model=model: model(words, target, state)))  # type: ignore[misc]
     return steps
 
 
@@ -87,12 +87,12 @@ def language_models(
     """Time the training step of the language models.
 
     Args:
-        device: where.
-        threads: of torch on the CPU.
-        seconds: for each row.
-        json_file: a file that keeps the measurements.
+        device: cpu or cuda.
+        threads: CPU threads.
+        seconds: time per row.
+        json_file: JSON file for the measurements.
     """
-    where = begin(device, threads)
+    where = set_up(device, threads)
     cases: list[tuple[str, str, int, Callable[[], list[Step]]]] = [
         ("window", f"{B:,}", B, lambda B=B: window_steps(B))  # type: ignore[misc]
         for B in WINDOW_BATCHES
@@ -105,8 +105,8 @@ def language_models(
     for name, size, words, make in tqdm(cases, unit="row", leave=False):
         with torch.device(device):
             steps = make()
-        t = [burst / IN_A_ROW for burst in medians([in_a_row(run) for run in steps], device, seconds)]
-        peak = [peak_bytes(run, device) for run in steps]
+        t = [median / REPEATS for median in medians([repeated(step) for step in steps], device, seconds)]
+        peak = [peak_bytes(step, device) for step in steps]
         rows.append(
             {
                 "model": name,
@@ -121,10 +121,10 @@ def language_models(
         )
     print(f"{where}, V = {V:,}, d = {D}, {M} tanh\n")
     columns = list(rows[0])[1:]
-    forms = ["{}", "{:,.0f}", *["{:.2f}"] * 4, "{:.0f}"]
+    formats = ["{}", "{:,.0f}", *["{:.2f}"] * 4, "{:.0f}"]
     table(
         "model",
         columns,
-        [[str(row["model"]), *(form.format(row[c]) for form, c in zip(forms, columns, strict=True))] for row in rows],
+        [[str(row["model"]), *(fmt.format(row[c]) for fmt, c in zip(formats, columns, strict=True))] for row in rows],
     )
-    write(json_file, where, rows)
+    write_json(json_file, where, rows)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: fair times, peak memory, and what they say of the machine."""
+"""Timing and peak memory, shared by the benchmarks."""
 
 import json
 import os
@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 Step = Callable[[], object]
-IN_A_ROW = 10
+REPEATS = 10  # steps per measurement
 
 
-def begin(device: str, threads: int) -> str:
-    """Sets the process up for timing; returns where that is."""
+def set_up(device: str, threads: int) -> str:
+    """Set up the process for timing; returns a description of torch and the hardware."""
     if device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("device cuda: torch finds no GPU here")
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own messages
+        raise SystemExit("device must be cpu where torch finds no GPU, got cuda")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # silences the profiler
     torch.manual_seed(0)
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore")
@@ -28,7 +28,7 @@ def begin(device: str, threads: int) -> str:
 
 
 def medians(steps: Sequence[Step], device: str, seconds: float) -> list[float]:
-    """Median seconds of each, the steps taken in turn."""
+    """Median seconds of each step; the steps are interleaved, for ``seconds`` in all, after three warm-up rounds."""
 
     def run(step: Step) -> float:
         start = time.perf_counter()
@@ -45,8 +45,8 @@ def medians(steps: Sequence[Step], device: str, seconds: float) -> list[float]:
 
 
 def peak_bytes(step: Step, device: str) -> int:
-    """The most memory that is held at once beyond what is held before, as the allocator counts it."""
-    step()
+    """Peak memory of a step beyond the memory allocated before it, as counted by the allocator."""
+    step()  # warm up: one-time caches are not part of the peak
     if device == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
@@ -55,16 +55,16 @@ def peak_bytes(step: Step, device: str) -> int:
         return torch.cuda.max_memory_allocated() - before
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
         step()
-    held = peak = 0
+    allocated = peak = 0
     events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
     for event in sorted(events, key=lambda e: e.start_ns()):
-        held += event.nbytes()
-        peak = max(peak, held)
+        allocated += event.nbytes()
+        peak = max(peak, allocated)
     return peak
 
 
-def whole_step(optimizers: Sequence[torch.optim.Optimizer], J: Callable[[], Tensor]) -> Step:
-    """A step of training: gradients and update."""
+def training_step(optimizers: Sequence[torch.optim.Optimizer], J: Callable[[], Tensor]) -> Step:
+    """Training step: forward pass, backward pass and update."""
 
     def run() -> None:
         for optimizer in optimizers:
@@ -76,17 +76,17 @@ def whole_step(optimizers: Sequence[torch.optim.Optimizer], J: Callable[[], Tens
     return run
 
 
-def in_a_row(step: Step) -> Step:
-    """Ten steps, as in training: a step finds the memory as its own kind has left it."""
+def repeated(step: Step) -> Step:
+    """Step repeated ``REPEATS`` times: as in training, caches hold the data of the same kind of step."""
 
-    def burst() -> None:
-        for _ in range(IN_A_ROW):
+    def run() -> None:
+        for _ in range(REPEATS):
             step()
 
-    return burst
+    return run
 
 
-def write(path: Path | None, where: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Keeps what was measured, as JSON."""
+def write_json(path: Path | None, where: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write the measurements as JSON, if a path is given."""
     if path is not None:
         path.write_text(json.dumps({"where": where, "rows": rows}, indent=1) + "\n", encoding="utf-8")
