@@ -1,6 +1,6 @@
-"""Trains a neural language model, and prints its perplexity beside a trigram's.
+"""Trains a neural language model, and prints its perplexity and that of a trigram baseline.
 
-Without arguments the window model learns from the documentation that ships with Python; nothing is downloaded.
+Without arguments the window model is trained on the documentation that ships with Python; nothing is downloaded.
 
 python scripts/train_language_model.py
 python scripts/generate.py "the for statement"
@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-# Before torch: threads that wait let go of the processor. On a busy machine two are then six times as quick.
+# Before torch is imported: idle OpenMP threads sleep instead of spinning; six times as fast with two threads on a busy
+# machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
@@ -35,13 +36,13 @@ from cs224d_l3.text.arrays import fingerprint
 from cs224d_l3.text.generator import Batch, Generator, perplexity
 from cs224d_l3.text.plain import Text, read
 from training.command import run
-from training.run import Run, prepared
+from training.run import Run, set_up
 from training.settings import RunSettings, read_settings
 from training.task import Dev, Task
 
 Model = WindowLanguageModel | RecurrentLanguageModel
 Tensors = tuple[Tensor, ...] | list[Tensor]
-AVERAGED_EVERY = 10  # updates: often enough for a mean over thousands, seldom enough to cost nothing
+AVERAGED_EVERY = 10  # updates: the average spans thousands, and its cost is negligible
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,10 @@ class Settings(RunSettings):
     lower: bool = False
     """Lower-case the words."""
     marks: Literal["auto", "split", "keep"] = "auto"
-    """Split punctuation from words; auto: unless the text has done so itself, as the Penn Treebank has."""
+    """Split punctuation from words; auto: unless the text is tokenized already, like the Penn Treebank."""
 
     model: Literal["window", "recurrent"] = "window"
-    """Network: reads a window of previous words; or one word and its hidden state."""
+    """Input of the network: a window of previous words; or the previous word and the hidden state."""
     unit: Literal["sigmoid", "tanh", "hardtanh", "softsign", "relu", "leaky_relu"] = "tanh"
     """Activation function of the hidden units."""
     size: int = 5
@@ -74,7 +75,7 @@ class Settings(RunSettings):
     steps: int = 10
     """Steps of truncated backpropagation through time (recurrent)."""
     clip: float = 15.0
-    """Clipping threshold of the error on its way back in time, in nats (recurrent)."""
+    """Clipping threshold of the error backpropagated through time, in nats (recurrent)."""
     d: int = 100
     """Dimension of the word vectors."""
     hidden: int = 100
@@ -120,10 +121,10 @@ class Settings(RunSettings):
             raise ValueError("train must be given where dev or test is")
 
     def network(self) -> dict[str, object]:
-        """What the model is built from."""
+        """Arguments of Generator.build."""
         network = {"kind": self.model, **{name: getattr(self, name) for name in ("unit", "d", "hidden", "dropout")}}
-        own = ("clip",) if self.model == "recurrent" else ("size", "direct")
-        return network | {name: getattr(self, name) for name in own}
+        specific = ("clip",) if self.model == "recurrent" else ("size", "direct")
+        return network | {name: getattr(self, name) for name in specific}
 
 
 def read_text(settings: Settings) -> Text:
@@ -131,17 +132,18 @@ def read_text(settings: Settings) -> Text:
     text = read(**{name: getattr(settings, name) for name in names})
     least = settings.rows if settings.model == "recurrent" else settings.size + 1
     if len(text.train) < least:
-        what = "one for each of --rows" if settings.model == "recurrent" else "a context and the word after it"
-        raise ValueError(f"train must have at least {least} words, {what}, got {len(text.train)}")
+        reason = "one for each of --rows" if settings.model == "recurrent" else "a context and the word after it"
+        raise ValueError(f"train must have at least {least} words, {reason}, got {len(text.train)}")
     return text
 
 
-def unknown_share(text: Text, words: Tensor) -> float:
+def unknown_rate(text: Text, words: Tensor) -> float:
+    """Percentage of unknown words."""
     return 100 * float((words == text.vocabulary.unknown).double().mean())
 
 
 def rates(settings: Settings, model: Model) -> list[dict[str, Any]]:
-    """Section 2.5: weights learn at lr / sqrt(fan_in), biases at lr, the word vectors at a rate of their own."""
+    """Parameter groups of section 2.5: lr / sqrt(fan_in) for weights, lr for biases, lr_vectors for word vectors."""
     L = model.L.weight
     groups = [
         {**group, "params": [theta for theta in group["params"] if theta is not L]}
@@ -151,7 +153,7 @@ def rates(settings: Settings, model: Model) -> list[dict[str, Any]]:
 
 
 def averaging(settings: Settings, model: Model, updates: int) -> AveragedModel:
-    """The mean of the weights over about the last ``average`` epochs, each of so many updates."""
+    """Moving average of the weights over about the last ``average`` epochs of ``updates`` updates each."""
 
     def average(averaged: Tensors, current: Tensors, seen: Tensor | int) -> None:
         horizon = settings.average * updates / AVERAGED_EVERY
@@ -161,29 +163,29 @@ def averaging(settings: Settings, model: Model, updates: int) -> AveragedModel:
 
 
 class Modelling(Task):
-    """The model, its text, and what it is trained by."""
+    """Training task of a language model."""
 
     noun = "words"
 
     def __init__(self, settings: Settings, text: Text, device: torch.device) -> None:
         self.settings, self.text = settings, text
-        how = {"lower": settings.lower, "split_marks": text.split_marks}
-        self.generator = Generator.build(text.vocabulary, settings.network(), how)
+        preprocessing = {"lower": settings.lower, "split_marks": text.split_marks}
+        self.generator = Generator.build(text.vocabulary, settings.network(), preprocessing)
         self.model: Model = self.generator.model.to(device)
         self.optimizer = AdaGrad(rates(settings, self.model))
         self.schedule = InverseDecay(self.optimizer, settings.tau) if settings.tau else None
         self.weights = weight_matrices(self.model)
         updates = len(self.batches(torch.Generator()))
         self.averaged = averaging(settings, self.model, updates) if settings.average else None
-        self.update = 0  # of this epoch
+        self.update = 0  # within the epoch
 
     def data(self) -> str:
         found = fingerprint(self.text.vocabulary.words, self.text.train, self.text.dev)
         return f"{len(self.text.train)} words to train on, {len(self.text.dev)} dev, {found}"
 
     def batches(self, generator: torch.Generator) -> Sequence[Batch]:
-        own = self.settings
-        return self.generator.batches(self.text.train, own.batch, own.rows, own.steps, generator)
+        batch, rows, steps = self.settings.batch, self.settings.rows, self.settings.steps
+        return self.generator.batches(self.text.train, batch, rows, steps, generator)
 
     def loss(self, words: Tensor, target: Tensor) -> Tensor:  # type: ignore[override]
         J, self.state = self.generator.loss((words, target), self.state)
@@ -205,16 +207,16 @@ class Modelling(Task):
     def describe(self, J: float) -> str:
         return f"perplexity {perplexity(J):7.2f}"
 
-    def kept(self) -> Generator:
-        """The language with the weights that are kept: the mean of the last ones."""
+    def averaged_generator(self) -> Generator:
+        """Generator with the averaged weights, which are evaluated and saved."""
         return replace(self.generator, model=cast(Model, self.averaged.module)) if self.averaged else self.generator
 
     def evaluate(self) -> Dev:
-        dev = self.kept().perplexity(self.text.dev)
+        dev = self.averaged_generator().perplexity(self.text.dev)
         return Dev(-dev, f"{dev:7.2f}", {"dev_perplexity": dev})
 
     def save(self, path: Path) -> None:
-        self.kept().save(path)
+        self.averaged_generator().save(path)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -228,14 +230,14 @@ class Modelling(Task):
         if self.averaged and state["averaged"]:
             self.averaged.load_state_dict(state["averaged"])
         if self.schedule and state["schedule"]:
-            own = {"base_lrs": self.schedule.base_lrs, "tau": self.schedule.tau}
-            self.schedule.load_state_dict({**state["schedule"], **own})
-            if self.settings.accept_changes:  # of the rate, or of tau
+            current = {"base_lrs": self.schedule.base_lrs, "tau": self.schedule.tau}
+            self.schedule.load_state_dict({**state["schedule"], **current})
+            if self.settings.accept_changes:  # --lr or --tau may have changed
                 for group, lr in zip(self.optimizer.param_groups, self.schedule._get_closed_form_lr(), strict=True):
                     group["lr"] = lr
 
     def report(self, generator: Generator) -> Iterator[str]:
-        """The kept model's perplexity beside a trigram's, and some words of its own."""
+        """Perplexities of the best model and of the trigram baseline, and a generated sentence."""
         for name, words in (("dev", self.text.dev), ("test", self.text.test)):
             if len(words):
                 yield f"{name:4} perplexity {generator.perplexity(words):7.2f}"
@@ -247,22 +249,22 @@ class Modelling(Task):
 
 def main() -> None:
     settings = read_settings(Settings)
-    with prepared(settings) as (together, generator):
-        if together.is_first and not settings.quiet:
-            print(f"reading {settings.train or 'the documentation that comes with Python'}", flush=True)
+    with set_up(settings) as (processes, generator):
+        if processes.is_first and not settings.quiet:
+            print(f"reading {settings.train or 'the documentation that ships with Python'}", flush=True)
         text = read_text(settings)
-        task = Modelling(settings, text, together.device)
-        training = Run(settings, task, generator, together)
-        training.say(
-            f"{len(text.train):,} words to train on, {len(text.dev):,} dev, {len(text.test):,} test, sentence ends"
-            f" among them; {len(text.vocabulary):,} in the vocabulary, {unknown_share(text, text.train):.1f} % of train"
-            f" is unknown, {unknown_share(text, text.dev):.1f} % of dev;"
-            f" {sum(p.numel() for p in task.model.parameters()):,} parameters on {together.device}"
+        task = Modelling(settings, text, processes.device)
+        training = Run(settings, task, generator, processes)
+        training.log(
+            f"{len(text.train):,} words to train on, {len(text.dev):,} dev, {len(text.test):,} test, including"
+            f" sentence ends; {len(text.vocabulary):,} in the vocabulary, {unknown_rate(text, text.train):.1f} % of"
+            f" train is unknown, {unknown_rate(text, text.dev):.1f} % of dev;"
+            f" {sum(p.numel() for p in task.model.parameters()):,} parameters on {processes.device}"
         )
         training.fit()
-        if together.is_first:
-            trained = Generator.load(settings.out, together.device)
-            print(f"best epoch {training.best_epoch}, kept in {settings.out}; trained for {training.seconds:.0f} s")
+        if processes.is_first:
+            trained = Generator.load(settings.out, processes.device)
+            print(f"best epoch {training.best_epoch}, saved in {settings.out}; trained for {training.seconds:.0f} s")
             print("\n".join(task.report(trained)))
 
 

@@ -1,7 +1,7 @@
-"""Trains word vectors on raw text, without labels: a real window must outscore the same with another centre word.
+"""Trains word vectors on unlabelled text by ranking: a window must outscore a copy with a random centre word.
 
 Collobert and Weston, A unified architecture for natural language processing, ICML 2008: section 1.4's max-margin
-objective, where the corrupt window costs nothing to make.
+objective, with corrupt windows that need no labels.
 
 python scripts/train_vectors.py --train ptb.train.txt --dev ptb.valid.txt
 python scripts/train_window.py --train eng.train --dev eng.testa --vectors runs/vectors.txt
@@ -24,7 +24,7 @@ from cs224d_l3.text.plain import Text, read
 from cs224d_l3.windows import check_odd
 from training.batches import Epoch
 from training.command import run
-from training.run import Run, prepared
+from training.run import Run, set_up
 from training.settings import RunSettings, read_settings
 from training.task import Dev, Task
 
@@ -33,7 +33,7 @@ from training.task import Dev, Task
 class Settings(RunSettings):
     """Train word vectors on plain text."""
 
-    free: ClassVar = RunSettings.free | {"nearest"}
+    changeable: ClassVar = RunSettings.changeable | {"nearest"}
 
     train: Path | None = None
     """Training text, one sentence a line; none: Python's documentation."""
@@ -46,7 +46,7 @@ class Settings(RunSettings):
     lower: bool = True
     """Lower-case the words."""
     marks: Literal["auto", "split", "keep"] = "auto"
-    """Split punctuation from words; auto: unless the text has done so itself, as the Penn Treebank has."""
+    """Split punctuation from words; auto: unless the text is tokenized already, like the Penn Treebank."""
 
     unit: Literal["sigmoid", "tanh", "hardtanh", "softsign", "relu", "leaky_relu"] = "hardtanh"
     """Activation function of the hidden units."""
@@ -83,7 +83,7 @@ class Settings(RunSettings):
 
 
 class Ranking(Task):
-    """The network, its text, and what it is trained by."""
+    """Training task of the word vectors."""
 
     noun = "windows"
 
@@ -92,12 +92,12 @@ class Ranking(Task):
         f = UNITS[settings.unit].f
         self.model = WindowScorer(self.V, settings.d, settings.window, settings.hidden, f, sparse=True).to(device)
         self.optimizer = AdaGrad(self.model.parameters(), lr=settings.lr)
-        # what is known of an unknown word is nothing, and of a sentence's end, that a sentence ends
+        # neither the unknown word nor a sentence's end is a centre word
         unknown = text.vocabulary.unknown
         self.train, self.dev = (positions(part, lambda t: t > unknown) for part in (text.train, text.dev))
-        for name, real in (("train", self.train), ("dev", self.dev)):
-            if not len(real):
-                raise ValueError(f"{name} must hold a word that train has {settings.min_count} times or more, got none")
+        for name, centres in (("train", self.train), ("dev", self.dev)):
+            if not len(centres):
+                raise ValueError(f"{name} must have a word with a count of {settings.min_count} in train, got none")
 
     def data(self) -> str:
         found = fingerprint(self.text.vocabulary.words, self.text.train, self.text.dev)
@@ -112,8 +112,8 @@ class Ranking(Task):
 
     def loss(self, centres: Tensor) -> Tensor:  # type: ignore[override]
         windows = self.windows(self.text.train, centres)
-        others = corrupt(windows, self.V)
-        return self.model.loss(windows.to(self.device), others.to(self.device), margin=self.settings.margin)
+        corrupted = corrupt(windows, self.V)
+        return self.model.loss(windows.to(self.device), corrupted.to(self.device), margin=self.settings.margin)
 
     @property
     def device(self) -> torch.device:
@@ -121,12 +121,12 @@ class Ranking(Task):
 
     @torch.no_grad()
     def evaluate(self) -> Dev:
-        """How often a real window outscores the same with another centre word; always the same other words."""
+        """Percentage of windows that outscore their corrupt copy; the random centre words are the same every time."""
         generator, wins = torch.Generator().manual_seed(0), 0
-        for some in self.dev.split(8192):
-            windows = self.windows(self.text.dev, some.long())
-            others = corrupt(windows, self.V, generator)
-            wins += int((self.model(windows.to(self.device)) > self.model(others.to(self.device))).sum())
+        for centres in self.dev.split(8192):
+            windows = self.windows(self.text.dev, centres.long())
+            corrupted = corrupt(windows, self.V, generator)
+            wins += int((self.model(windows.to(self.device)) > self.model(corrupted.to(self.device))).sum())
         rate = 100 * wins / len(self.dev)
         return Dev(rate, f"the real window wins in {rate:.2f} % of pairs", {"dev_win_rate": rate})
 
@@ -136,28 +136,28 @@ class Ranking(Task):
 
 def main() -> None:
     settings = read_settings(Settings)
-    with prepared(settings) as (together, generator):
+    with set_up(settings) as (processes, generator):
         names = ("train", "dev", "min_count", "max_words", "lower", "marks", "seed")
         text = read(**{name: getattr(settings, name) for name in names}, test=None)
         vocabulary = text.vocabulary
-        sought = dict(zip(settings.nearest, vocabulary.encode(settings.nearest).tolist(), strict=True))
-        if unknown := [word for word, i in sought.items() if i == vocabulary.unknown]:
+        queries = dict(zip(settings.nearest, vocabulary.encode(settings.nearest).tolist(), strict=True))
+        if unknown := [word for word, i in queries.items() if i == vocabulary.unknown]:
             raise ValueError(f"nearest must name words of the text, got {', '.join(map(repr, unknown))}")
-        task = Ranking(settings, text, together.device)
-        training = Run(settings, task, generator, together)
-        training.say(
+        task = Ranking(settings, text, processes.device)
+        training = Run(settings, task, generator, processes)
+        training.log(
             f"{len(task.train):,} windows to train on, {len(task.dev):,} dev; {task.V:,} words in the vocabulary"
         )
         training.fit()
-        if together.is_first:
+        if processes.is_first:
             words, vectors = read_vectors(settings.out)
             print(
                 f"{len(words):,} vectors of {settings.d} dimensions in {settings.out}, of epoch {training.best_epoch}"
             )
-            kept = task.model.input.L.weight.detach().cpu().clone()
-            kept[2:] = vectors
-            for word, i in sought.items():
-                print(f"{word}: {' '.join(other for other, _ in nearest(vocabulary, kept, i, 8))}")
+            L = task.model.input.L.weight.detach().cpu().clone()
+            L[2:] = vectors
+            for word, i in queries.items():
+                print(f"{word}: {' '.join(neighbour for neighbour, _ in nearest(vocabulary, L, i, 8))}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Trains the lecture's window network to tag words, and prints an honest score.
+"""Trains the lecture's window network to tag words, and prints its score on held-out text.
 
 Without arguments it learns which words of the Python reference are code; nothing is downloaded.
-With ``--train`` and ``--dev`` it learns the tags of CoNLL files, from ``--vectors`` if you have them.
+With ``--train`` and ``--dev`` it learns the tags of CoNLL files, with pretrained word vectors from ``--vectors``.
 """
 
 import math
@@ -31,7 +31,7 @@ from cs224d_l3.text.tagger import Tagger, Windows
 from cs224d_l3.windows import check_odd
 from training.batches import Epoch
 from training.command import run
-from training.run import Run, prepared
+from training.run import Run, set_up
 from training.scores import Score, best_threshold, by_majority, score_tags, win_rate
 from training.settings import RunSettings, read_settings
 from training.task import Dev, Task
@@ -52,10 +52,10 @@ class Settings(RunSettings):
     vectors: Path | None = None
     """Pretrained word vectors in GloVe's text format; they set --d."""
     split: int = 0
-    """Number of the split by topic of the Python reference."""
+    """Random seed of the split by topic of the Python reference."""
 
     objective: Literal["softmax", "max-margin"] = "softmax"
-    """Softmax over the tags; or the notes' max-margin between entity windows and corrupt ones."""
+    """Softmax over the tags; or the notes' max-margin objective, between entity windows and corrupt ones."""
     margin: float = 1.0
     """Margin between the scores of an entity's window and a corrupt one (max-margin)."""
     unit: Literal["sigmoid", "tanh", "hardtanh", "softsign", "relu", "leaky_relu"] = "tanh"
@@ -67,7 +67,7 @@ class Settings(RunSettings):
     hidden: int = 100
     """Number of hidden units."""
     capitalisation: bool = True
-    """Lower-case the words, with their capitalisation as a separate feature."""
+    """Lower-case the words, and embed their capitalisation as a separate feature."""
 
     lr: float = 0.05
     """AdaGrad's learning rate."""
@@ -101,7 +101,7 @@ class Settings(RunSettings):
 
 
 class Corpus(NamedTuple):
-    """Tagged sentences to train on, which are read again whenever they are asked for; to choose by; to judge by."""
+    """Train, dev and test sentences; every call of ``train`` reads the file anew."""
 
     train: Callable[[], Iterator[Sentence]]
     dev: list[Sentence]
@@ -109,9 +109,9 @@ class Corpus(NamedTuple):
 
 
 def read_corpus(settings: Settings) -> Corpus:
-    """Sentences with the tags that the objective knows; IOB is brought to one of its two ways, IOB1."""
+    """Corpus with the tags of the objective: ENTITY and O for max-margin; IOB tags converted to IOB1 for softmax."""
 
-    def known(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+    def convert(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
         for words, tags in sentences:
             if settings.objective == "max-margin":
                 yield Sentence(words, [OUTSIDE if tag == OUTSIDE else ENTITY for tag in tags])
@@ -121,29 +121,30 @@ def read_corpus(settings: Settings) -> Corpus:
     path = settings.train
     if path is None:
         reference = python_reference(settings.split)
-        return Corpus(lambda: known(reference.train), list(known(reference.dev)), list(known(reference.test)))
-    if path.exists() and not path.is_file():  # a pipe would be empty the second time
-        raise ValueError(f"{path}: expected a file, which is read more than once, and it is none")
-    test = list(known(read_columns(settings.test))) if settings.test else []
+        return Corpus(lambda: convert(reference.train), list(convert(reference.dev)), list(convert(reference.test)))
+    if path.exists() and not path.is_file():
+        kind = "folder" if path.is_dir() else "pipe or device"
+        raise ValueError(f"train must be a regular file (read several times), got {path} (a {kind})")
+    test = list(convert(read_columns(settings.test))) if settings.test else []
     if settings.dev:
-        return Corpus(lambda: known(stream_columns(path)), list(known(read_columns(settings.dev))), test)
-    dev = list(known(islice(stream_columns(path), 0, None, 10)))
-    return Corpus(lambda: known(s for i, s in enumerate(stream_columns(path)) if i % 10), dev, test)
+        return Corpus(lambda: convert(stream_columns(path)), list(convert(read_columns(settings.dev))), test)
+    dev = list(convert(islice(stream_columns(path), 0, None, 10)))
+    return Corpus(lambda: convert(s for i, s in enumerate(stream_columns(path)) if i % 10), dev, test)
 
 
 def tag_set(train: set[str], others: Iterable[Sentence]) -> list[str]:
-    """O, and the others in order."""
+    """Tags of the classifier: O, then the others, sorted."""
     if OUTSIDE not in train or len(train) < 2:
-        raise ValueError(f"the tags to train on must hold {OUTSIDE} and one more, got {sorted(train) or 'none'}")
-    judged = {tag for s in others for tag in s.tags}
-    # B- in IOB1 stands between neighbours of one type: a rare thing, that may be in dev alone
-    if unseen := {tag for tag in judged if tag.replace("B-", "I-", 1) not in train} - train:
-        raise ValueError(f"the tags of dev and test must be among those to train on, and {sorted(unseen)} are not")
-    return [OUTSIDE, *sorted((train | judged) - {OUTSIDE})]
+        raise ValueError(f"train must have the tag {OUTSIDE} and at least one other, got {sorted(train) or 'none'}")
+    held_out = {tag for s in others for tag in s.tags}
+    # B- is rare in IOB1, only between adjacent entities of one type, and may occur in dev alone
+    if unseen := {tag for tag in held_out if tag.replace("B-", "I-", 1) not in train} - train:
+        raise ValueError(f"dev and test must have tags of train only, {sorted(train)}, got {sorted(unseen)}")
+    return [OUTSIDE, *sorted((train | held_out) - {OUTSIDE})]
 
 
 def build_tagger(settings: Settings, corpus: Corpus) -> tuple[Tagger, Tensor]:
-    """The network at its start; and of every word, whether it has a given vector."""
+    """Newly initialized network with the pretrained vectors, and a mask of the words that have one, (V,)."""
     seen: set[str] = set()
 
     def words() -> Iterator[str]:
@@ -151,10 +152,10 @@ def build_tagger(settings: Settings, corpus: Corpus) -> tuple[Tagger, Tensor]:
             seen.update(sentence.tags)
             yield from sentence.words
 
-    own = Vocabulary(words(), lower=settings.capitalisation)
+    of_train = Vocabulary(words(), lower=settings.capitalisation)
     tags = tag_set(seen, [*corpus.dev, *corpus.test])
-    given, vectors = read_vectors(settings.vectors) if settings.vectors else ([], torch.empty(0, settings.d))
-    vocabulary = Vocabulary([*own.words, *given], lower=settings.capitalisation)
+    pretrained, vectors = read_vectors(settings.vectors) if settings.vectors else ([], torch.empty(0, settings.d))
+    vocabulary = Vocabulary([*of_train.words, *pretrained], lower=settings.capitalisation)
     network = {
         "objective": settings.objective,
         "unit": settings.unit,
@@ -165,15 +166,15 @@ def build_tagger(settings: Settings, corpus: Corpus) -> tuple[Tagger, Tensor]:
         "dropout": settings.dropout,
     }
     tagger = Tagger.build(vocabulary, tags, network)
-    # of paris, Paris and PARIS the vector of the form in the vocabulary, or else the first
+    # of the vectors of paris, Paris and PARIS: that of the form in the vocabulary, or else the first
     chosen: dict[int, int] = {}
-    for i, (word, row) in enumerate(zip(given, vocabulary.encode(given).tolist(), strict=True)):
+    for i, (word, row) in enumerate(zip(pretrained, vocabulary.encode(pretrained).tolist(), strict=True)):
         if row not in chosen or word == vocabulary.words[row]:
             chosen[row] = i
     rows = torch.tensor(list(chosen), dtype=torch.int64)
     tagger.model.input.L.weight.data[rows] = vectors[list(chosen.values())]
-    if settings.vectors and not any(vocabulary.words[row] in own.index for row in chosen):
-        raise ValueError(f"{settings.vectors}: expected vectors of some of the words to train on, and there are none")
+    if settings.vectors and not any(vocabulary.words[row] in of_train.index for row in chosen):
+        raise ValueError(f"{settings.vectors}: expected vectors of words of train, got none")
     return tagger, torch.zeros(len(vocabulary), dtype=torch.bool).index_fill_(0, rows, True)
 
 
@@ -181,7 +182,7 @@ def build_tagger(settings: Settings, corpus: Corpus) -> tuple[Tagger, Tensor]:
 
 
 class Tagging(Task):
-    """The network, its windows, and what it is trained by."""
+    """Training task of the window network."""
 
     def __init__(self, settings: Settings, corpus: Corpus, device: torch.device) -> None:
         self.settings, self.corpus = settings, corpus
@@ -198,11 +199,9 @@ class Tagging(Task):
 
             self.train = self.tagger.windows(words())
             self.target = target.tensor()
-        self.entities = self.others = None
+        self.entities = self.negatives = None
         if settings.objective == "max-margin":
-            self.entities, self.others = (
-                positions(self.target, holds) for holds in (lambda t: t != 0, lambda t: t == 0)
-            )
+            self.entities, self.negatives = (positions(self.target, f) for f in (lambda t: t != 0, lambda t: t == 0))
         self.dev, self.test = (self.tagger.windows(s.words for s in part) for part in (corpus.dev, corpus.test))
         counts = self.train.count_words(len(self.tagger.vocabulary))
         self.rare = (counts == 1) & ~has_vector.to(device)
@@ -216,22 +215,23 @@ class Tagging(Task):
         return f"{len(self.train)} words to train on, {len(self.dev)} dev, {len(self.test)} test, {found}"
 
     def batches(self, generator: torch.Generator) -> Epoch:
-        places = len(self.target) if self.entities is None else self.entities
-        return Epoch(places, self.settings.batch, generator, self.others)
+        indices = len(self.target) if self.entities is None else self.entities
+        return Epoch(indices, self.settings.batch, generator, self.negatives)
 
-    def loss(self, *chosen: Tensor) -> Tensor:
-        """J of these windows, or of these pairs, some of whose rare words are read as unknown."""
-        read = [self.read(index) for index in chosen]
+    def loss(self, *batch: Tensor) -> Tensor:
+        """Mean loss J of windows, or of pairs of windows, given by their positions."""
+        inputs = [self.read(index) for index in batch]
         if isinstance(self.model, WindowScorer):
-            (words, features), (others, features_c) = read
-            return self.model.loss(words, others, features, features_c, margin=self.settings.margin)
-        target = self.target[chosen[0]].long().to(self.rare.device)
-        return softmax_cross_entropy(self.model(*read[0]), target)
+            (words, features), (corrupt, features_c) = inputs
+            return self.model.loss(words, corrupt, features, features_c, margin=self.settings.margin)
+        target = self.target[batch[0]].long().to(self.rare.device)
+        return softmax_cross_entropy(self.model(*inputs[0]), target)
 
     def read(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Words and features of windows; rare words are randomly replaced by the unknown word."""
         words, features = self.train[index]
-        hidden = self.rare[words] & (torch.rand(words.shape, device=words.device) < self.settings.unknown)
-        words = words.masked_fill(hidden, self.tagger.vocabulary.unknown)
+        replaced = self.rare[words] & (torch.rand(words.shape, device=words.device) < self.settings.unknown)
+        words = words.masked_fill(replaced, self.tagger.vocabulary.unknown)
         return words, features if self.settings.capitalisation else None
 
     def penalty(self) -> Tensor | None:
@@ -257,7 +257,7 @@ class Tagging(Task):
         self.tagger.save(path)
 
     def report(self) -> Iterator[str]:
-        """How good the kept network is, beside every word's most frequent tag."""
+        """Scores of the best network and of the majority baseline."""
         majority = by_majority(self.corpus.train())
         for name, part, windows in (("dev", self.corpus.dev, self.dev), ("test", self.corpus.test, self.test)):
             if part:
@@ -266,26 +266,26 @@ class Tagging(Task):
                 yield f"{'':4} {baseline}  every word's most frequent tag"
                 if self.settings.objective == "max-margin":
                     rate = win_rate(self.tagger.predict(windows)[1], self.is_entity(part))
-                    if math.isnan(rate):  # all words of it are entities, or none
+                    if math.isnan(rate):  # all words or none are entities
                         continue
                     yield f"{'':4} the window of an entity outscores another in {rate:.2f} % of all pairs"
 
 
 def main() -> None:
     settings = read_settings(Settings)
-    with prepared(settings) as (together, generator):
-        task = Tagging(settings, read_corpus(settings), together.device)
+    with set_up(settings) as (processes, generator):
+        task = Tagging(settings, read_corpus(settings), processes.device)
         tagger = task.tagger
-        training = Run(settings, task, generator, together)
-        training.say(
+        training = Run(settings, task, generator, processes)
+        training.log(
             f"{len(task.train):,} words to train on, {len(task.dev):,} dev, {len(task.test):,} test;"
             f" {len(tagger.vocabulary):,} in the vocabulary; tags {' '.join(tagger.tags)};"
-            f" {sum(p.numel() for p in task.model.parameters()):,} parameters on {together.device}"
+            f" {sum(p.numel() for p in task.model.parameters()):,} parameters on {processes.device}"
         )
         training.fit()
-        if together.is_first:
-            task.tagger = Tagger.load(settings.out, together.device)
-            print(f"best epoch {training.best_epoch}, kept in {settings.out}; trained for {training.seconds:.0f} s")
+        if processes.is_first:
+            task.tagger = Tagger.load(settings.out, processes.device)
+            print(f"best epoch {training.best_epoch}, saved in {settings.out}; trained for {training.seconds:.0f} s")
             print("\n".join(task.report()))
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from cs224d_l3.text.arrays import ArrayBuilder, InOrder, Shuffled, around
 from cs224d_l3.text.files import CannotSaveError, atomic_write, load_checkpoint, save_checkpoint
 from running import Result, run, start
-from training.outputs import set_aside
+from training.outputs import rename_earlier
 from training.run import Run
 
 ROOT = Path(__file__).parents[1]
@@ -252,14 +252,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor(folder: Pa
 def test_updates_that_are_not_finite_are_left_out(folder: Path) -> None:
     def poison(run: Run) -> None:
         first = next(iter(run.task.model.parameters()))
-        average = run.together.average_rows
+        average = run.processes.average_sparse_gradients
 
         def spoilt(model: torch.nn.Module) -> None:
             average(model)
             if run.step == 5:
                 first.grad = first.grad * torch.inf
 
-        run.together.average_rows = spoilt
+        run.processes.average_sparse_gradients = spoilt
 
     with during(4, poison):
         assert re.search(r"gradient.*input\.L\.weight", train(folder, "softmax").error)
@@ -479,7 +479,7 @@ def test_an_earlier_run_is_moved_aside(folder: Path) -> None:
     epochs = [load_checkpoint(folder / f"softmax{n}.last.pt", {"epoch"})["epoch"] for n in (".1", ".2", "")]
     assert epochs == [2, 3, 4]
     assert (folder / "softmax.1.events").is_dir()
-    assert set_aside(folder / "never.pt") is None
+    assert rename_earlier(folder / "never.pt") is None
 
 
 def test_a_run_is_recorded_once_however_often_it_was_stopped(folder: Path) -> None:
@@ -612,14 +612,14 @@ def test_two_processes_train_as_one(folder: Path, kind: str) -> None:
 FAULT = """
 import torch
 from training.command import run
-from training.processes import processes
+from training.processes import process_group
 
 
 def main():
-    with processes(torch.device("cpu")) as together:
-        together.sums(1.0)
-        assert together.is_first, "a fault"
-        together.sums(1.0)
+    with process_group(torch.device("cpu")) as processes:
+        processes.all_reduce(1.0)
+        assert processes.is_first, "a fault"
+        processes.all_reduce(1.0)
 
 
 run(main)

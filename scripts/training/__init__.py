@@ -1,1 +1,1 @@
-"""A run of training: what the three trainers share."""
+"""Training loop, checkpoints, records and settings, shared by the three trainers."""

@@ -1,21 +1,22 @@
-"""One process or several: ``torchrun --nproc-per-node 2 scripts/train_window.py ...`` trains in two.
+"""Data-parallel training: ``torchrun --nproc-per-node 2 scripts/train_window.py ...`` trains in two processes.
 
-Every process has the whole network. Of a batch each takes its share of the examples, weighted so that the mean of the
-gradients, which DistributedDataParallel forms, is the gradient of the whole batch: the number of processes changes the
-result by roundings alone (and dropout by its random numbers). Word vectors send the rows that were read, not the table.
+Every process has the whole network and takes a shard of each batch. The loss is weighted by the size of the shard, so
+that the mean of the gradients, which DistributedDataParallel forms, is the gradient of the whole batch: the number of
+processes changes the result by rounding only (and dropout by its random numbers). Gradients of word vectors are
+exchanged as sparse rows, not as tables.
 
-How far it pays. Let one process take C seconds to compute a batch, R be the bytes of gradients that each sends, and w
-the bytes a second that arrive after a delay of l. With p processes a step takes about
+Scaling. Let one process take C seconds to compute a batch, R be the bytes of gradients that each sends, w the
+bandwidth in bytes a second and l the latency. With p processes a step takes about
 
     F + (C - F) / p + (p - 1) R / w + k l,
 
-where F is the time of Python, which does not shrink with the batch, and k the messages of a step: one of the dense
-gradients, 0.1 MB, and two of the rows. Measured on the two cores of one machine, over gloo: of 64 windows the whole
-step is 2.3 ms, 1.5 of which are F, and one with messages 8 to 10, so that k l is 6 ms and more (the processes wait
-for each other on busy cores): two processes train 0.2 to 0.3 times as fast as one. At 1,024 windows they reach 0.4 to
-0.8 times, at 8,192 0.7 to 1.2. On a cluster with l = 20 us and w = 10 GB/s the messages of 8 processes with 1,024
-windows each (rows of words that were read, 1 MB) take 7 x 0.1 + 0.06 ms, beside 8 ms of computing: 7 times one
-process. The batch is then 8,192 windows, of which AdaGrad needs more epochs; that is the limit, not the network.
+where F is the overhead of Python, which does not depend on the batch size, and k the number of messages a step: one of
+the dense gradients, 0.1 MB, and two of the sparse rows. Measured on two cores of one machine, with gloo: for 64
+windows a step takes 2.3 ms, 1.5 of which are F, and 8 to 10 ms with messages, so that k l is 6 ms and more (the
+processes wait for each other on busy cores): two processes have 0.2 to 0.3 times the speed of one. For 1,024 windows
+it is 0.4 to 0.8 times, for 8,192 it is 0.7 to 1.2. On a cluster with l = 20 us and w = 10 GB/s the messages of 8
+processes with 1,024 windows each (sparse rows of 1 MB) take 7 x 0.1 + 0.06 ms, and the computation 8 ms: a speed-up of
+7. The batch is then 8,192 windows, with which AdaGrad needs more epochs; that is the limit, not the network.
 """
 
 import os
@@ -31,11 +32,12 @@ from torch import Tensor, nn
 
 
 class Processes:
-    """The processes of a run: one, unless torchrun started them.
+    """Collective operations among the processes of a run; without torchrun there is one process, and they do nothing.
 
     Attributes:
-        rank, count: which of how many this one is.
-        is_first: the one that prints and writes.
+        rank, count: rank of this process, and world size.
+        is_first: whether this is rank 0, which prints and writes files.
+        device: device of this process.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -48,80 +50,82 @@ class Processes:
                 torch.cuda.set_device(self.device)
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=1))
 
-    def share(self, batch: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], float]:
-        """This process's rows of a batch, and the weight of their mean in the mean over the processes' means."""
+    def shard(self, batch: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], float]:
+        """Shard of a batch for this process, and the weight of its mean loss in the average over the processes."""
         if self.count == 1:
             return tuple(batch), 1.0
         rows = len(batch[0])
-        own = tuple(t[self.rank :: self.count] for t in batch)
-        if not len(own[0]):  # fewer rows than processes: all must take part in the sum, this one with nothing
+        shard = tuple(t[self.rank :: self.count] for t in batch)
+        if not len(shard[0]):  # fewer rows than processes: weight 0, as every process must take part in the all-reduce
             return tuple(t[:1] for t in batch), 0.0
-        return own, self.count * len(own[0]) / rows
+        return shard, self.count * len(shard[0]) / rows
 
-    def together(self, module: nn.Module) -> nn.Module:
-        """The module, its dense gradients averaged over the processes as the backward pass makes them."""
+    def data_parallel(self, module: nn.Module) -> nn.Module:
+        """Wrap a module so that its backward pass averages the dense gradients over the processes."""
         if self.count == 1:
             return module
-        rows = [f"{name}.weight" for name, part in module.named_modules() if getattr(part, "sparse", False)]
-        nn.parallel.DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(module, rows)
+        sparse = [f"{name}.weight" for name, part in module.named_modules() if getattr(part, "sparse", False)]
+        nn.parallel.DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(module, sparse)
         return nn.parallel.DistributedDataParallel(module)
 
-    def average_rows(self, module: nn.Module) -> None:
-        """The same for sparse gradients: every process gets the rows of all."""
+    def average_sparse_gradients(self, module: nn.Module) -> None:
+        """Average the sparse gradients of a module over the processes: an all-gather of their rows."""
         if self.count == 1:
             return
         for theta in module.parameters():
             if theta.grad is None or not theta.grad.is_sparse:
                 continue
             g = theta.grad.coalesce()
-            rows = torch.cat([g.indices().mT.int(), g.values().float().view(torch.int32)], 1)  # one message of both
-            counts = [int(count) for count in self._gather(torch.tensor([len(rows)], device=self.device))]
-            found = self._gather(nn.functional.pad(rows, [0, 0, 0, max(counts) - len(rows)]))
-            rows = torch.cat([own[:n] for own, n in zip(found, counts, strict=True)])
+            # indices and values in one message
+            rows = torch.cat([g.indices().mT.int(), g.values().float().view(torch.int32)], 1)
+            counts = [int(count) for count in self._all_gather_tensor(torch.tensor([len(rows)], device=self.device))]
+            padded = self._all_gather_tensor(nn.functional.pad(rows, [0, 0, 0, max(counts) - len(rows)]))
+            rows = torch.cat([shard[:n] for shard, n in zip(padded, counts, strict=True)])
             values = rows[:, 1:].contiguous().view(torch.float32).to(theta.dtype) / self.count
             theta.grad = torch.sparse_coo_tensor(rows[:, 0].long()[None], values, theta.shape, check_invariants=False)
 
-    def _gather(self, t: Tensor) -> list[Tensor]:
-        """The tensors of all processes, by rank, each of the same shape."""
-        found = [torch.empty_like(t) for _ in range(self.count)]
-        dist.all_gather(found, t.contiguous())
-        return found
+    def _all_gather_tensor(self, t: Tensor) -> list[Tensor]:
+        """Tensors of the same shape from all processes, by rank."""
+        gathered = [torch.empty_like(t) for _ in range(self.count)]
+        dist.all_gather(gathered, t.contiguous())
+        return gathered
 
-    def sums(self, *numbers: float) -> list[float]:
-        """Each number summed over the processes."""
+    def all_reduce(self, *numbers: float) -> list[float]:
+        """Sum of each number over the processes."""
         if self.count == 1:
             return list(numbers)
         total = torch.tensor(numbers, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
         return total.tolist()
 
-    def from_first(self, make: Callable[[], Any]) -> Any:
-        """What the first process makes, in all of them; its error, too, ends them all."""
+    def broadcast(self, compute: Callable[[], Any]) -> Any:
+        """Result of a computation on rank 0, broadcast to all processes; an exception is raised in all of them."""
         if self.count == 1:
-            return make()
-        found: list[Any] = [None]
+            return compute()
+        result: list[Any] = [None]
         if self.is_first:
             try:
-                found = [make()]
+                result = [compute()]
             except Exception as error:
                 dist.broadcast_object_list([error])
                 raise
-        dist.broadcast_object_list(found)
-        if isinstance(found[0], Exception):
-            raise found[0]
-        return found[0]
+        dist.broadcast_object_list(result)
+        if isinstance(result[0], Exception):
+            raise result[0]
+        return result[0]
 
-    def of_all(self, value: Any) -> list[Any]:
-        """The values of all processes, by rank."""
+    def all_gather(self, value: Any) -> list[Any]:
+        """Picklable values from all processes, by rank."""
         if self.count == 1:
             return [value]
-        found: list[Any] = [None] * self.count
-        dist.all_gather_object(found, value)
-        return found
+        gathered: list[Any] = [None] * self.count
+        dist.all_gather_object(gathered, value)
+        return gathered
 
 
 @contextmanager
-def processes(device: torch.device) -> Iterator[Processes]:
+def process_group(device: torch.device) -> Iterator[Processes]:
+    """Initialize torch's process group, and destroy it at the end; for gloo see :func:`exit_process`."""
     try:
         yield Processes(device)
     finally:
@@ -129,9 +133,9 @@ def processes(device: torch.device) -> Iterator[Processes]:
             dist.destroy_process_group()
 
 
-def leave(status: int) -> NoReturn:
-    """Ends the program. One of several processes ends as it stands: where gloo is torn down, it waits for its threads
-    and holds Python's lock meanwhile, for which a thread may wait that lets go of a tensor."""
+def exit_process(status: int) -> NoReturn:
+    """Exit; in a process group without cleanup, as gloo's destructor can deadlock: it joins its threads while holding
+    the GIL, for which a thread that releases a tensor may wait."""
     if dist.is_available() and dist.is_initialized():
         sys.stdout.flush()
         sys.stderr.flush()

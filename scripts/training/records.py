@@ -1,4 +1,4 @@
-"""What a run was and how it went: a JSON line each, and the same numbers for TensorBoard."""
+"""Settings and metrics of a run, as JSON lines and as TensorBoard events."""
 
 import json
 import platform
@@ -14,22 +14,29 @@ from cs224d_l3.text.files import CannotSaveError, atomic_write
 
 
 class Records:
-    """``{"step": 100, "loss": ...}`` line by line in one file, events for TensorBoard in a folder.
+    """Metrics of a run: a file of JSON lines, ``{"step": 100, "loss": ...}``, and a folder of TensorBoard events.
 
-    Going on after a stop, the lines after the step that the run goes on from are taken back.
+    On resume, lines of later steps than the checkpoint are deleted.
+
+    Args:
+        path: JSON lines file.
+        events: folder of the TensorBoard events.
+        settings: of the run, written as its first line.
+        step: step of the checkpoint; None for a new run.
+        epoch: first epoch to record.
     """
 
     def __init__(self, path: Path, events: Path, settings: dict[str, Any], step: int | None, epoch: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         lines = path.read_text(encoding="utf-8").splitlines() if step and path.exists() else []
-        kept = [line for line in lines if _is_before(line, step or 0, epoch)]
+        valid = [line for line in lines if _precedes(line, step or 0, epoch)]
         with atomic_write(path) as partial:
-            partial.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+            partial.write_text("".join(line + "\n" for line in valid), encoding="utf-8")
         versions = {"cs224d_l3": cs224d_l3.__version__, "torch": torch.__version__, "python": platform.python_version()}
         with ExitStack() as opened:
-            self.file = opened.enter_context(path.open("ab", buffering=0))  # a line is in the file, or is an error
-            with self._saying():
+            self.file = opened.enter_context(path.open("ab", buffering=0))  # unbuffered: errors at their line
+            with self._write_errors():
                 self._line(
                     {"step": step or 0, "settings": settings, "versions": versions, "machine": platform.platform()}
                 )
@@ -38,7 +45,7 @@ class Records:
             self.opened = opened.pop_all()
 
     def add(self, step: int, **numbers: float) -> None:
-        with self._saying():
+        with self._write_errors():
             self._line({"step": step, **numbers})
             for name, number in numbers.items():
                 self.events.add_scalar(name, number, step)
@@ -47,20 +54,22 @@ class Records:
         self.file.write((json.dumps(content) + "\n").encode())
 
     def close(self) -> None:
-        with self._saying():
+        with self._write_errors():
             self.opened.close()
 
     @contextmanager
-    def _saying(self) -> Iterator[None]:
+    def _write_errors(self) -> Iterator[None]:
+        """Raise an OSError as a CannotSaveError that names the file."""
         try:
             yield
         except OSError as error:
             raise CannotSaveError("write", self.file.name, error) from error
 
 
-def _is_before(line: str, step: int, epoch: int) -> bool:
+def _precedes(line: str, step: int, epoch: int) -> bool:
+    """Whether a line was recorded up to that step and before that epoch."""
     try:
         content = json.loads(line)
-    except ValueError:  # the process was ended within the line
+    except ValueError:  # incomplete: the process was killed while writing it
         return False
     return bool(content["step"] <= step and content.get("epoch", 0) < epoch)

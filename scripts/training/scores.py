@@ -1,4 +1,4 @@
-"""How well words are tagged: precision, recall and F1, how often an entity wins, and the baseline to beat."""
+"""Tagging metrics: precision, recall and F1, pairwise win rate; threshold selection; the majority baseline."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +11,7 @@ from cs224d_l3.text.corpora import OUTSIDE, Sentence, is_iob_tag
 
 
 class Score(NamedTuple):
-    """In per cent."""
+    """Precision, recall and F1 in per cent."""
 
     precision: float
     recall: float
@@ -22,12 +22,12 @@ class Score(NamedTuple):
 
 
 def score_tags(gold: Sequence[list[str]], found: Sequence[list[str]]) -> Score:
-    """Of whole entities where tags are IOB, counted as conlleval does; elsewhere of words that are not O."""
+    """Scores by entity, as conlleval counts them, for IOB tags; by word, without O, for plain tags."""
     is_iob = any(is_iob_tag(tag) for tags in gold for tag in tags)
     pick = entities if is_iob else tagged_words
     right = in_gold = in_found = 0
-    for one, other in zip(gold, found, strict=True):
-        a, b = pick(one), pick(other)
+    for gold_tags, found_tags in zip(gold, found, strict=True):
+        a, b = pick(gold_tags), pick(found_tags)
         right, in_gold, in_found = right + len(a & b), in_gold + len(a), in_found + len(b)
     return Score(
         precision=100 * right / max(1, in_found),
@@ -37,8 +37,8 @@ def score_tags(gold: Sequence[list[str]], found: Sequence[list[str]]) -> Score:
 
 
 def entities(tags: Sequence[str]) -> set[tuple[int, int, str]]:
-    """First word, word after the last, and type of every entity, by conlleval's rule (Tjong Kim Sang and Buchholz,
-    2000): one begins at a B-, and at an I- that follows no tag of its type, and goes on over each I- of its type."""
+    """(start, end, type) of every entity, the end exclusive, by conlleval's rule (Tjong Kim Sang and Buchholz, 2000):
+    an entity begins at a B-, or at an I- that does not follow its own type, and extends over each I- of its type."""
     found, begin = set(), -1
     for i, tag in enumerate([*tags, OUTSIDE]):
         if begin >= 0 and tag != f"I-{tags[begin][2:]}":
@@ -50,12 +50,12 @@ def entities(tags: Sequence[str]) -> set[tuple[int, int, str]]:
 
 
 def tagged_words(tags: Sequence[str]) -> set[tuple[int, str]]:
-    """Place and tag of every word that is not O."""
+    """(position, tag) of every word that is not O."""
     return {(i, tag) for i, tag in enumerate(tags) if tag != OUTSIDE}
 
 
 def win_rate(s: Tensor, is_entity: Tensor) -> float:
-    """How often an entity's window outscores another, in per cent of all pairs of the two; a tie is half a win."""
+    """Percentage of (entity, non-entity) pairs in which the entity's window scores higher, ties as half; AUC."""
     entities, others = s[is_entity].contiguous(), s[~is_entity].sort().values
     if not len(entities) or not len(others):
         return float("nan")
@@ -64,17 +64,17 @@ def win_rate(s: Tensor, is_entity: Tensor) -> float:
 
 
 def best_threshold(s: Tensor, is_entity: Tensor) -> float:
-    """The score above which calling a window an entity's gives the best F1."""
+    """Score threshold of the best F1; a window is an entity's if it scores higher."""
     s, order = s.sort(descending=True)
     right = is_entity[order].cumsum(0).double()
     f1 = 2 * right / (torch.arange(1, len(s) + 1, device=s.device) + is_entity.sum())
-    f1[:-1][s[:-1] == s[1:]] = -1.0  # no threshold stands between equal scores
+    f1[:-1][s[:-1] == s[1:]] = -1.0  # no threshold separates equal scores
     last = int(f1.argmax())
     return float(s[last : last + 2].mean()) if last + 1 < len(s) else float(s[last]) - 1
 
 
 def by_majority(train: Iterable[Sentence]) -> Callable[[Sentence], list[str]]:
-    """The baseline: every word gets the tag it had most often in training, O if it is new."""
+    """Majority baseline: the most frequent tag of each word in training; O for unseen words."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for sentence in train:
         for word, tag in zip(*sentence, strict=True):

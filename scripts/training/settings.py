@@ -1,4 +1,4 @@
-"""Settings that all trainers share; and, with --resume, the settings of the run that is resumed."""
+"""Settings shared by all trainers; with --resume, those of the resumed run are the defaults."""
 
 import sys
 from dataclasses import asdict, dataclass, fields
@@ -10,18 +10,18 @@ import tyro
 from cs224d_l3._checks import check_number, check_size
 from cs224d_l3.text.files import load_checkpoint
 
-from .outputs import files_of
+from .outputs import output_files
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Settings that all trainers share.
+    """Settings shared by all trainers.
 
     Attributes:
-        free: settings that may change when a run goes on: how long, where and how loudly, not what is computed.
+        changeable: settings that --resume may change: duration, output and device, not the optimization.
     """
 
-    free: ClassVar[frozenset[str]] = frozenset(
+    changeable: ClassVar[frozenset[str]] = frozenset(
         "resume accept_changes out epochs patience device save_every skip_nonfinite quiet".split()
     )
 
@@ -42,7 +42,7 @@ class RunSettings:
     accept_changes: bool = False
     """Let --resume change settings that alter the result."""
     save_every: float = 60.0
-    """Seconds between checkpoints of the state, beside the one at the end of every epoch."""
+    """Seconds between checkpoints of the state, in addition to one after every epoch."""
     skip_nonfinite: bool = False
     """Skip and count updates whose gradient is not finite; otherwise the run stops there."""
     quiet: bool = False
@@ -59,32 +59,32 @@ S = TypeVar("S", bound=RunSettings)
 
 
 @dataclass(frozen=True)
-class _Which:
-    """The run to go on with."""
+class _Resumed:
+    """Options that identify the run to resume."""
 
     out: Path
     resume: bool = False
 
 
 def read_settings(kind: type[S]) -> S:
-    """The command line; with --resume, what it leaves open is as the run had it."""
+    """Settings from the command line; with --resume, the defaults are those of the resumed run."""
     if "--resume" not in sys.argv:
         return tyro.cli(kind)
     default = next(field.default for field in fields(kind) if field.name == "out")
-    which, _ = tyro.cli(_Which, default=_Which(cast(Path, default)), return_unknown_args=True)
-    last = files_of(which.out)["last"]
+    identified, _ = tyro.cli(_Resumed, default=_Resumed(cast(Path, default)), return_unknown_args=True)
+    last = output_files(identified.out)["last"]
     if not last.exists():
-        raise ValueError(f"resume needs a run in out, and there is no {last}")
+        raise ValueError(f"resume must have the state of a run to resume, got no file {last}")
     saved, hints = load_checkpoint(last, {"settings"})["settings"], get_type_hints(kind)
     try:
         known = {field.name for field in fields(kind)} & saved.keys()
-        before = kind(**{name: _typed(saved[name], hints[name]) for name in known})
+        before = kind(**{name: _restore_type(saved[name], hints[name]) for name in known})
     except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"{last}: expected the settings of such a run, and {error}") from error
+        raise ValueError(f"{last}: expected the settings of a run of this script, but {error}") from error
     settings = tyro.cli(kind, default=before)
     changed = {
         name: (getattr(before, name), getattr(settings, name))
-        for name in known - kind.free
+        for name in known - kind.changeable
         if getattr(before, name) != getattr(settings, name)
     }
     if changed and not settings.accept_changes:
@@ -93,13 +93,14 @@ def read_settings(kind: type[S]) -> S:
     return settings
 
 
-def _typed(value: Any, hint: Any) -> Any:
+def _restore_type(value: Any, hint: Any) -> Any:
+    """A setting from its plain form, a string or a list."""
     if isinstance(value, str) and (hint is Path or Path in getattr(hint, "__args__", ())):
         return Path(value)
     return tuple(value) if isinstance(value, list) else value
 
 
-def plain(settings: RunSettings) -> dict[str, Any]:
-    """The settings as a checkpoint or a JSON line can hold them."""
+def to_plain(settings: RunSettings) -> dict[str, Any]:
+    """Settings as plain types, for checkpoints and JSON."""
     own = {name: value for name, value in asdict(settings).items() if name not in ("resume", "accept_changes")}
     return {n: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for n, v in own.items()}

@@ -1,4 +1,4 @@
-"""What a run trains: a model, its data, its loss and its score. Every trainer has a task of its own."""
+"""Interface between the training loop and a trainer: model, data, loss and evaluation."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,13 @@ from torch import Tensor, nn
 
 
 class Dev(NamedTuple):
-    """How good the model is on dev: the larger the score the better."""
+    """Evaluation on dev.
+
+    Attributes:
+        score: criterion of model selection; higher is better.
+        text: printed form.
+        numbers: metrics to record.
+    """
 
     score: float
     text: str
@@ -17,13 +23,13 @@ class Dev(NamedTuple):
 
 
 class Task:
-    """What is trained, and what a run cannot know of it. Trainers say what is their own.
+    """Base class of the trainers' tasks.
 
     Attributes:
-        noun: of what there are so many a second.
+        noun: name of the examples, in the plural, for the printed throughput.
         model: the network.
         optimizer: its optimizer.
-        state: what is carried from a batch to the next.
+        state: hidden state carried from batch to batch; None without.
     """
 
     noun = "examples"
@@ -32,44 +38,45 @@ class Task:
     state: Tensor | None = None
 
     def data(self) -> str:
-        """A few words that other data would have otherwise."""
+        """Summary and fingerprint of the data, compared on resume."""
         raise NotImplementedError
 
     def batches(self, generator: torch.Generator) -> Sequence[Sequence[Tensor]]:
-        """An epoch; the same for the same state of the generator."""
+        """Batches of an epoch, determined by the state of the generator."""
         raise NotImplementedError
 
     def loss(self, *batch: Tensor) -> Tensor:
-        """The mean J of a batch."""
+        """Mean loss J of a batch."""
         raise NotImplementedError
 
     def penalty(self) -> Tensor | None:
-        """What is added to it for the gradient."""
+        """Regularization term, added to the loss for the gradient; None without."""
         return None
 
     def after_update(self) -> None:
-        pass
+        """Hook after every optimizer step."""
 
     def after_epoch(self) -> None:
-        pass
+        """Hook after every epoch, before the evaluation."""
 
     def describe(self, J: float) -> str:
-        """The mean J of an epoch, in words."""
+        """Printed form of the mean loss J."""
         return f"loss {J:.4f}"
 
     def evaluate(self) -> Dev:
+        """Evaluate on dev."""
         raise NotImplementedError
 
     def save(self, path: Path) -> None:
-        """The model, for use."""
+        """Save the model for inference."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
-        """All that training changes, beside model, optimizer and state."""
+        """Training state other than that of model, optimizer and hidden state."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
+        """Restore the state of :meth:`state_dict`."""
 
 
 class Objective(nn.Module):
