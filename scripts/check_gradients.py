@@ -1,11 +1,11 @@
-"""The hand-written gradients, measured: against torch's operators in every mode, and along five roads.
+"""Measures the errors of the hand-written gradients, against torch's operators in every mode, and with five methods.
 
 python scripts/check_gradients.py                  all tables, about a minute
-python scripts/check_gradients.py tanh affine      the rows asked for
+python scripts/check_gradients.py tanh affine      only these rows
 python scripts/check_gradients.py --device cuda
 
-An entry is the largest error, in spacings of the type (1 is one rounding), against torch's operator in float64; two
-stars mark what is neither within 8 of them nor within half as much again as torch's own operator in that type.
+An entry is the largest error against torch's operator in float64, in machine epsilons of the type (1 is one rounding).
+Bold (**) marks errors that exceed both 8 and 1.5 times the error of torch's operator in the same type.
 """
 
 import warnings
@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from benchmarks.tables import table
 from evidence.conformance import DTYPES, EAGER, TRACED, Error, measure, measure_saved, measure_traced
-from evidence.five_roads import ROADS, ROADS_THROUGH_TIME, errors, networks, recurrent_layers
+from evidence.gradient_methods import METHODS, METHODS_THROUGH_TIME, errors, networks, recurrent_layers
 from evidence.operations import LAYOUTS, OPERATIONS
 
-# the columns of the first table: what each of them sums up
+# columns of the first table, and the modes each of them aggregates
 MODES: dict[str, tuple[str, ...]] = {
     "forward": ("forward",),
     "backward": ("backward",),
@@ -37,8 +37,9 @@ MODES: dict[str, tuple[str, ...]] = {
 
 
 def entry(found: Sequence[Error]) -> str:
-    worst = max(error.ours for error in found)
-    return f"{worst:.1f}" if all(error.ok for error in found) else f"**{worst:.1f}**"
+    """Table cell of the largest error, bold if any is not ok."""
+    largest = max(error.ours for error in found)
+    return f"{largest:.1f}" if all(error.ok for error in found) else f"**{largest:.1f}**"
 
 
 def main(
@@ -47,13 +48,13 @@ def main(
     backend: Literal["inductor", "aot_eager"] = "inductor",
     roads: int = 60,
 ) -> None:
-    """Measure the hand-written gradients.
+    """Measure the errors of the hand-written gradients.
 
     Args:
-        functions: those to be measured; all where none is named.
-        device: where.
-        backend: of torch.compile; inductor needs a C++ compiler.
-        roads: random networks, and recurrent layers, that the five roads are walked on.
+        functions: functions to measure; none: all.
+        device: cpu or cuda.
+        backend: backend of torch.compile; inductor needs a C++ compiler.
+        roads: number of random networks, and of recurrent layers, on which the five methods are compared.
     """
     unknown = [name for name in functions if name not in OPERATIONS]
     if unknown:
@@ -61,27 +62,27 @@ def main(
             f"functions must be among {', '.join(map(repr, OPERATIONS))}, got {', '.join(map(repr, unknown))}"
         )
     if device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("device cuda: torch finds no GPU here")
+        raise SystemExit("device must be cpu where torch finds no GPU, got cuda")
     warnings.simplefilter("ignore")
     names = functions or tuple(OPERATIONS)
 
     cells: dict[tuple[str, str], list[Error]] = defaultdict(list)
-    refused = tried = 0
+    unsupported = total = 0
     for name in tqdm(names, unit="function"):
         for transform in EAGER:
             for dtype in DTYPES:
                 for layout in LAYOUTS:
                     error = measure(name, transform, dtype, layout, device)
-                    tried += 1
+                    total += 1
                     if error is None:
-                        refused += 1
+                        unsupported += 1
                         continue
                     for column in (transform, str(dtype).removeprefix("torch."), layout):
                         cells[name, column].append(error)
         for how in TRACED:
             cells[name, how].append(measure_traced(name, how, backend, device))
 
-    saved = {name: f"{ours / torchs:.2f}" for name in names for ours, torchs in [measure_saved(name)]}
+    saved = {name: f"{ours / reference:.2f}" for name in names for ours, reference in [measure_saved(name)]}
     table(
         "Function",
         [*MODES, "saved bytes, ours / torch's"],
@@ -90,17 +91,17 @@ def main(
     columns = [*(str(dtype).removeprefix("torch.") for dtype in DTYPES), *LAYOUTS]
     table("Function", columns, [[name, *(entry(cells[name, column]) for column in columns)] for name in names])
     print(
-        f"{tried - refused} combinations of function, mode, type and layout measured; {refused} more left out, where "
-        "torch's own operator refuses a batch of nothing.\n"
+        f"{total - unsupported} combinations of function, mode, type and layout measured; {unsupported} skipped, as "
+        "torch's operator does not support an empty batch.\n"
     )
     table(
-        "Five roads to one gradient, largest relative error",
+        "Five methods for one gradient, largest relative error",
         ["layers of a network", "steps of a recurrent layer"],
         [
-            [road, f"{error:.0e}", f"{through_time:.0e}"]
-            for (road, error), through_time in zip(
-                errors(ROADS, networks(roads)).items(),
-                errors(ROADS_THROUGH_TIME, recurrent_layers(roads)).values(),
+            [method, f"{error:.0e}", f"{through_time:.0e}"]
+            for (method, error), through_time in zip(
+                errors(METHODS, networks(roads)).items(),
+                errors(METHODS_THROUGH_TIME, recurrent_layers(roads)).values(),
                 strict=True,
             )
         ],

@@ -1,6 +1,6 @@
-"""What our gradient checker finds, beside torch.autograd.gradcheck: on planted bugs, and on torch's own operators.
+"""Compares our gradient checker with torch.autograd.gradcheck, on planted bugs and on torch's operators.
 
-python scripts/compare_checkers.py bugs        every planted bug and every right Function
+python scripts/compare_checkers.py bugs        all planted bugs and all correct Functions
 python scripts/compare_checkers.py operators   the samples of torch's op_db (needs the package expecttest)
 python scripts/compare_checkers.py network     one wrong entry of 4,096, off by 1 %, in a network of 4,810 parameters
 """
@@ -36,7 +36,7 @@ GRADCHECK: dict[str, Callable[..., bool]] = {
 
 
 def _forward_mode(f: Callable[..., Any], x: Sequence[Tensor]) -> bool:
-    """Where there is a forward mode to be checked."""
+    """Gradcheck in forward mode; True for functions without one."""
     try:
         with torch.autograd.forward_ad.dual_level():
             f(*(torch.autograd.forward_ad.make_dual(t.detach(), t.detach()) if t.is_floating_point() else t for t in x))
@@ -48,7 +48,7 @@ def _forward_mode(f: Callable[..., Any], x: Sequence[Tensor]) -> bool:
 
 
 def usual_inputs(entry: Entry) -> list[Tensor]:
-    """What people check with: normal numbers, 3 x 4, no size alike."""
+    """Typical inputs of a gradient check: standard normal, with a different size for each dimension."""
     generator = torch.Generator().manual_seed(0)
     sizes: dict[str, int] = {}
     inputs = []
@@ -63,7 +63,7 @@ def usual_inputs(entry: Entry) -> list[Tensor]:
 
 
 def passes(check: Callable[[], object]) -> bool:
-    """Whatever it raises, it has found something."""
+    """Whether a check raises no exception of any type."""
     try:
         check()
     except Exception:
@@ -72,65 +72,67 @@ def passes(check: Callable[[], object]) -> bool:
 
 
 def bugs() -> None:
+    """Compare detection and false-alarm rates on the planted bugs."""
     found: Counter[str] = Counter()
     alarms: Counter[str] = Counter()
-    missed = []
+    misjudged = []
     for entry in tqdm(ENTRIES, disable=None, leave=False):
         verdicts = {"ours": passes(lambda e=entry: check_function(e.fn, e.declaration))}
         for name, check in GRADCHECK.items():
             verdicts[name] = passes(lambda c=check, e=entry: c(e.fn, usual_inputs(e)))
         for name, ok in verdicts.items():
             if not ok:
-                (alarms if entry.family == "right" else found)[name] += 1
-        if verdicts["ours"] != (entry.family == "right"):
-            missed.append(f"{entry.family}: {entry.name}")
-    wrong = sum(entry.family != "right" for entry in ENTRIES)
-    print(f"{'':18} found of {wrong}   alarms at {len(ENTRIES) - wrong} right ones")
+                (alarms if entry.family == "correct" else found)[name] += 1
+        if verdicts["ours"] != (entry.family == "correct"):
+            misjudged.append(f"{entry.family}: {entry.name}")
+    wrong = sum(entry.family != "correct" for entry in ENTRIES)
+    print(f"{'':18} found of {wrong}   false alarms of {len(ENTRIES) - wrong}")
     for name in ("ours", *GRADCHECK):
         print(f"{name:18} {found[name]:8} {alarms[name]:12}")
-    print("misjudged by ours:", ", ".join(missed) or "none")
+    print("misjudged by ours:", ", ".join(misjudged) or "none")
 
 
 def samples(dtype: torch.dtype, most: int) -> Iterator[tuple[str, Callable[..., Any], list[Tensor]]]:
-    """(operator, function, inputs) from torch's own tests."""
+    """(operator, function, inputs) from torch's op_db, up to ``most`` per operator."""
     from torch.testing._internal.common_methods_invocations import op_db
 
     for op in op_db:
         if not op.supports_autograd or dtype not in op.supported_backward_dtypes("cpu"):
             continue
-        with contextlib.suppress(Exception):  # a few samples need what is not installed
+        with contextlib.suppress(Exception):  # a few samples need packages that are not installed
             with mock.patch("torch.testing._internal.common_utils.extract_test_fn", create=True, return_value=None):
-                drawn = op.sample_inputs("cpu", dtype, requires_grad=True)  # would search the stack for a unittest
-            for sample in islice(drawn, most):
+                op_samples = op.sample_inputs("cpu", dtype, requires_grad=True)  # would search for a unittest
+            for sample in islice(op_samples, most):
                 leaves, spec = tree_flatten((sample.input, sample.args, sample.kwargs))
-                places = [i for i, x in enumerate(leaves) if isinstance(x, Tensor)]
+                positions = [i for i, x in enumerate(leaves) if isinstance(x, Tensor)]
 
                 def f(
                     *tensors: Tensor,
                     leaves: Any = leaves,
                     spec: Any = spec,
-                    places: Any = places,
+                    positions: Any = positions,
                     op: Any = op,
                     sample: Any = sample,
                 ) -> Any:
                     filled = list(leaves)
-                    for i, t in zip(places, tensors, strict=True):
+                    for i, t in zip(positions, tensors, strict=True):
                         filled[i] = t
                     input_, args, kwargs = tree_unflatten(filled, spec)
                     out = op.gradcheck_wrapper(op.get_op(), input_, *args, **kwargs)
                     return sample.output_process_fn_grad(out) if sample.output_process_fn_grad else out
 
-                inputs = [leaves[i] for i in places]
+                inputs = [leaves[i] for i in positions]
                 if any(x.requires_grad for x in inputs):
                     yield ".".join(filter(None, (op.name, op.variant_test_name))), f, inputs
 
 
 def operators(dtype: torch.dtype, most: int) -> None:
+    """Check torch's operators with both checkers, and print verdicts, times and alarms."""
     verdicts: Counter[str] = Counter()
     seconds: defaultdict[str, float] = defaultdict(float)
     operators_seen, alarms = set(), []
     for name, f, inputs in tqdm(samples(dtype, most), disable=None, leave=False):
-        # slow gradcheck takes minutes for the largest samples; the times are of the others
+        # times exclude the largest samples, for which slow gradcheck takes minutes
         timed = dtype == torch.float64 and sum(x.numel() for x in inputs) <= 300
         clock = time.perf_counter()
         try:
@@ -141,21 +143,21 @@ def operators(dtype: torch.dtype, most: int) -> None:
         seconds["ours"] += timed * (time.perf_counter() - clock)
         verdicts[verdict] += 1
         operators_seen.add(name)
-        beside = {}
+        gradcheck = {}
         for mode in ("slow", "fast") if timed else ():
             clock = time.perf_counter()
-            beside[mode] = passes(lambda: torch.autograd.gradcheck(f, inputs, fast_mode=mode == "fast"))  # noqa: B023
+            gradcheck[mode] = passes(lambda: torch.autograd.gradcheck(f, inputs, fast_mode=mode == "fast"))  # noqa: B023
             seconds[f"{mode} gradcheck"] += time.perf_counter() - clock
         if verdict == "fail":
-            torchs = "" if not timed else ", passes slow gradcheck" if beside["slow"] else ", fails slow gradcheck too"
-            alarms.append(f"{name}{torchs}: {finding}")
+            slow = "" if not timed else ", passes slow gradcheck" if gradcheck["slow"] else ", fails slow gradcheck too"
+            alarms.append(f"{name}{slow}: {finding}")
     print(f"{dtype}: {len(operators_seen)} operators, {sum(verdicts.values())} samples: {dict(verdicts)}")
     print({name: f"{s:.0f} s" for name, s in seconds.items()})
     print("\n".join(alarms))
 
 
 class Linear(torch.autograd.Function):
-    """Linear, with one entry of W's gradient off by a factor."""
+    """Linear Function with one entry of W's gradient scaled by 1.01."""
 
     wrong: tuple[int, ...] | None = None
 
@@ -174,6 +176,8 @@ class Linear(torch.autograd.Function):
 
 
 def network() -> None:
+    """Compare time and detection of one wrong entry in a network."""
+
     def f(x: Tensor, W: Tensor, b: Tensor, U: Tensor, c: Tensor) -> Tensor:
         return Linear.apply(torch.tanh(Linear.apply(x, W) + b), U) + c
 
@@ -187,11 +191,11 @@ def network() -> None:
         "slow gradcheck": lambda: torch.autograd.gradcheck(f, inputs),
         "fast gradcheck": lambda: torch.autograd.gradcheck(f, inputs, fast_mode=True),
     }.items():
-        check()  # the first call of all imports and sets up
+        check()  # warm up: imports, one-time caches
         clock = time.perf_counter()
         check()
         seconds[name] = time.perf_counter() - clock
-    named, fast = 0, 0
+    named = fast = 0
     for _ in range(20):
         i, j = torch.randint(64, (2,)).tolist()
         Linear.wrong = (i, j)
@@ -215,8 +219,8 @@ def main(
 
     Args:
         what: planted bugs, torch's operators, or the network with one wrong entry.
-        dtype: of the operators' samples.
-        samples: of each operator, at the most.
+        dtype: type of the operators' samples.
+        samples: maximum number of samples per operator.
     """
     warnings.simplefilter("ignore")
     torch.manual_seed(0)

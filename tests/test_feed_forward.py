@@ -6,7 +6,7 @@ from hypothesis import given
 
 from cs224d_l3 import UNITS, WindowClassifier, WindowScorer, affine, check_gradients, score, tanh
 from cs224d_l3.feed_forward import WindowInput
-from evidence.five_roads import TORCH_UNITS
+from evidence.gradient_methods import TORCH_UNITS
 from helpers import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
 
 WINDOWS = torch.tensor([[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])

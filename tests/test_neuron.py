@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 
 from cs224d_l3 import UNITS, activation, augmented_activation, check_gradients
-from evidence.five_roads import TORCH_UNITS
+from evidence.gradient_methods import TORCH_UNITS
 from helpers import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
 
 

@@ -1,4 +1,4 @@
-"""The recurrent layer: torch's nn.RNN, and laws of its own. The roads to its gradient are in test_five_roads."""
+"""The recurrent layer: torch's nn.RNN, and laws of its own. The roads to its gradient are in test_gradient_methods."""
 
 import math
 

@@ -21,7 +21,7 @@ from cs224d_l3 import (
     softsign,
     tanh,
 )
-from evidence.five_roads import TORCH_UNITS
+from evidence.gradient_methods import TORCH_UNITS
 from helpers import EPS, assert_same_gradients, normal
 
 each_unit = pytest.mark.parametrize("name", UNITS)

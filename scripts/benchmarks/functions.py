@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 import cs224d_l3 as ours
 from evidence.conformance import saved_bytes
-from evidence.five_roads import TORCH_UNITS
+from evidence.gradient_methods import TORCH_UNITS
 from evidence.operations import Call
 
 from .tables import table

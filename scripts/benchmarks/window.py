@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cs224d_l3 import UNITS, AdaGrad, WindowScorer, corrupt
-from evidence.five_roads import TORCH_UNITS
+from evidence.gradient_methods import TORCH_UNITS
 
 from .tables import table
 from .timing import REPEATS, Step, medians, repeated, set_up, training_step, write_json

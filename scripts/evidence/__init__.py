@@ -1,1 +1,1 @@
-"""What shows that the package is right: every Function against torch's, five roads, planted bugs, the notes' claims."""
+"""Evidence of correctness: conformance with torch, five methods for one gradient, planted bugs, the notes' claims."""

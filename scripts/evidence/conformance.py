@@ -1,7 +1,7 @@
-"""Every hand-written Function beside torch's own operator: under every transform, in every type and layout.
+"""Conformance of the hand-written Functions with torch's operators: every transform, type and memory layout.
 
-What both compute is compared with torch's operator in float64 on the same numbers, and the error given in units
-of the type's spacing at 1, or at the largest of the right values where that is larger: 1 is one rounding.
+The reference is torch's operator in float64 on the same values. Errors are in units of the machine epsilon of the type,
+relative to the largest reference value if that exceeds 1: an error of 1 is one rounding.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 # --------------------------------------------------------------------------------------------- transforms
 
 
-def _onto(out: Tensor, layout: str = "contiguous", phase: float = 0.0) -> Tensor:
-    """What comes in from above: as large as the output, of both signs, laid out like the inputs."""
+def _cotangent(out: Tensor, layout: str = "contiguous", phase: float = 0.0) -> Tensor:
+    """Incoming gradient: shaped like the output, of both signs, in the memory layout of the inputs."""
     angles = torch.arange(out.numel(), dtype=torch.float64, device=out.device) + phase
     values = angles.cos().reshape(out.shape).to(out.dtype)
     if layout == "expanded" and out.ndim:
@@ -36,30 +36,30 @@ def forward(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
 
 def backward(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
     out = f(*x)
-    return list(torch.autograd.grad(out, x, _onto(out, layout)))
+    return list(torch.autograd.grad(out, x, _cotangent(out, layout)))
 
 
 def second_order(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
     out = f(*x)
-    v = _onto(out, layout).requires_grad_()
+    v = _cotangent(out, layout).requires_grad_()
     first = torch.autograd.grad(out, x, v, create_graph=True)
-    total = torch.stack([(g * _onto(g, phase=2)).sum() for g in first]).sum()
+    total = torch.stack([(g * _cotangent(g, phase=2)).sum() for g in first]).sum()
     return list(torch.autograd.grad(total, [*x, v], materialize_grads=True))
 
 
 def forward_mode(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
     with forward_ad.dual_level():
-        dual = [forward_ad.make_dual(t, _onto(t, phase=i)) for i, t in enumerate(x)]
+        dual = [forward_ad.make_dual(t, _cotangent(t, phase=i)) for i, t in enumerate(x)]
         tangent = forward_ad.unpack_dual(f(*dual)).tangent
     return [tangent]
 
 
 def func_jvp(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
-    return [jvp(f, tuple(x), tuple(_onto(t, phase=i) for i, t in enumerate(x)))[1]]
+    return [jvp(f, tuple(x), tuple(_cotangent(t, phase=i) for i, t in enumerate(x)))[1]]
 
 
 def func_vmap(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
-    """Every argument mapped along another dimension, and the first alone."""
+    """vmap over all arguments, each along a different dimension, and over the first argument only."""
     x = [t.detach() for t in x]
     dims = tuple(i % (t.ndim + 1) for i, t in enumerate(x))
     stacked = [torch.stack([t, -t, 2 * t], dim) for t, dim in zip(x, dims, strict=True)]
@@ -70,7 +70,7 @@ def func_vmap(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
 def vmap_grad(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
     def gradients(*t: Tensor) -> tuple[Tensor, ...]:
         out, pull, *_ = torch.func.vjp(f, *t)
-        return tuple(pull(_onto(out)))
+        return tuple(pull(_cotangent(out)))
 
     x = [t.detach() for t in x]
     return list(vmap(gradients)(*(torch.stack([t, -t]) for t in x)))
@@ -87,25 +87,25 @@ def func_jacfwd(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
 def func_hessian(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
     def scalar(*t: Tensor) -> Tensor:
         out = f(*t)
-        return (out * _onto(out)).sum()
+        return (out * _cotangent(out)).sum()
 
     rows = hessian(scalar, tuple(range(len(x))))(*x)
     return [block for row in rows for block in row]
 
 
 def func_jacfwd_twice(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
-    """Forward mode inside forward mode, where torch drops the tangents of a Function."""
+    """Nested forward mode, in which torch drops the tangents of a Function."""
 
     def scalar(t: Tensor) -> Tensor:
         out = f(t, *x[1:])
-        return (out * _onto(out)).sum()
+        return (out * _cotangent(out)).sum()
 
     return [jacfwd(jacfwd(scalar))(x[0])]
 
 
 def forward_and_backward(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
     out = f(*x)
-    return [out, *torch.autograd.grad(out, x, _onto(out, layout))]
+    return [out, *torch.autograd.grad(out, x, _cotangent(out, layout))]
 
 
 def autocast(f: Call, x: Sequence[Tensor], layout: str) -> list[Tensor]:
@@ -129,55 +129,56 @@ EAGER: dict[str, Callable[[Call, Sequence[Tensor], str], list[Tensor]]] = {
 }
 
 
-def spacings(found: Sequence[Tensor], right: Sequence[Tensor], dtype: torch.dtype) -> float:
-    """The largest error of some tensors, in spacings of the type at the largest value of each."""
-    worst = 0.0
-    for a, b in zip(found, right, strict=True):
+def spacings(found: Sequence[Tensor], expected: Sequence[Tensor], dtype: torch.dtype) -> float:
+    """Largest error of the tensors, in machine epsilons at max(1, largest expected value); NaN counts as infinite."""
+    largest = 0.0
+    for a, b in zip(found, expected, strict=True):
         assert a.shape == b.shape, (a.shape, b.shape)
         if b.numel():
             a, b = a.detach().double(), b.detach().double()
             error = float((a - b).abs().max() / b.abs().max().clamp(min=1)) / torch.finfo(dtype).eps
-            worst = max(worst, error if error == error else float("inf"))
-    return worst
+            largest = max(largest, error if error == error else float("inf"))
+    return largest
 
 
 class Error(NamedTuple):
-    """The largest error of ours and of torch's operator in the same type, against torch's in float64."""
+    """Largest errors of our function and of torch's operator in the same type, against torch's in float64."""
 
     ours: float
-    torchs: float
+    reference: float
 
     @property
     def ok(self) -> bool:
-        """A few roundings, or no worse than torch's own operator."""
-        return self.ours <= max(8.0, 1.5 * self.torchs)
+        """Whether our error is at most 8 roundings, or 1.5 times that of torch's operator."""
+        return self.ours <= max(8.0, 1.5 * self.reference)
 
 
 def measure(name: str, transform: str, dtype: torch.dtype, layout: str, device: str = "cpu") -> Error | None:
-    """One cell; None where torch's own operator refuses."""
+    """Error of one combination; None if torch's operator does not support it."""
     operation, run = OPERATIONS[name], EAGER[transform]
     s = sample(operation, layout, dtype, device)
     try:
-        theirs = run(s.of(operation.torchs), s.to(dtype), layout)
+        reference = run(s.of(operation.reference), s.to(dtype), layout)
     except (RuntimeError, IndexError):
         return None
     exact = forward_and_backward if transform == "autocast" else run
-    right = exact(s.of(operation.torchs), s.to(torch.float64), layout)
-    mine = run(s.of(operation.ours), s.to(dtype), layout)
-    assert [t.dtype for t in mine] == [t.dtype for t in theirs], ([t.dtype for t in mine], [t.dtype for t in theirs])
-    eps = torch.bfloat16 if transform == "autocast" and dtype != torch.float64 else dtype
-    return Error(spacings(mine, right, eps), spacings(theirs, right, eps))
+    expected = exact(s.of(operation.reference), s.to(torch.float64), layout)
+    ours = run(s.of(operation.ours), s.to(dtype), layout)
+    dtypes = [[t.dtype for t in found] for found in (ours, reference)]
+    assert dtypes[0] == dtypes[1], dtypes
+    precision = torch.bfloat16 if transform == "autocast" and dtype != torch.float64 else dtype
+    return Error(spacings(ours, expected, precision), spacings(reference, expected, precision))
 
 
 def measure_traced(name: str, how: str, backend: str = "aot_eager", device: str = "cpu") -> Error:
-    """Compiled or exported, forward and backward, in float32; "dynamic" runs another batch on the same graph."""
+    """Error of the compiled or exported forward and backward pass in float32; "dynamic" reuses the graph."""
     operation, dtype = OPERATIONS[name], torch.float32
     torch._dynamo.reset()
-    worst = 0.0
+    largest = 0.0
     if how == "compile of func":
         s = sample(operation, "contiguous", dtype, device)
-        mine, right = (func_in_compile(s.of(f), s.to(dtype), backend) for f in (operation.ours, operation.torchs))
-        return Error(spacings(mine, right, dtype), 0.0)
+        ours, expected = (func_in_compile(s.of(f), s.to(dtype), backend) for f in (operation.ours, operation.reference))
+        return Error(spacings(ours, expected, dtype), 0.0)
     layouts = ["contiguous", "strided"] if how == "compile" else ["contiguous"]
     if how == "compile dynamic":
         layouts = ["contiguous", "larger"]
@@ -185,25 +186,25 @@ def measure_traced(name: str, how: str, backend: str = "aot_eager", device: str 
     for layout in layouts:
         s = sample(operation, layout, dtype, device)
         x = s.to(dtype)
-        right = forward_and_backward(s.of(operation.torchs), s.to(dtype), "contiguous")
+        expected = forward_and_backward(s.of(operation.reference), s.to(dtype), "contiguous")
         if how == "export":
             program = torch.export.export(_Wrapped(s.of(operation.ours)), tuple(x))
-            mine = forward_and_backward(program.module(), x, "contiguous")
+            ours = forward_and_backward(program.module(), x, "contiguous")
         elif how == "compile dynamic":
             with torch._dynamo.config.patch(error_on_recompile=layout != "contiguous"):
-                mine = forward_and_backward(s.of(compiled), x, "contiguous")
+                ours = forward_and_backward(s.of(compiled), x, "contiguous")
         else:
             compiled = torch.compile(operation.ours, fullgraph=True, dynamic=False, backend=backend)
-            mine = forward_and_backward(s.of(compiled), x, "contiguous")
-        worst = max(worst, spacings(mine, right, dtype))
-    return Error(worst, 0.0)
+            ours = forward_and_backward(s.of(compiled), x, "contiguous")
+        largest = max(largest, spacings(ours, expected, dtype))
+    return Error(largest, 0.0)
 
 
 TRACED = ("compile", "compile dynamic", "compile of func", "export")
 
 
 def func_in_compile(f: Call, x: Sequence[Tensor], backend: str) -> list[Tensor]:
-    """Gradients of gradients, and gradients under vmap, traced by Dynamo."""
+    """Second-order gradients, and vmap of gradients, compiled."""
 
     def squares(*t: Tensor) -> Tensor:
         return f(*(u * u for u in t)).square().sum()
@@ -227,28 +228,28 @@ class _Wrapped(torch.nn.Module):
 
 
 def saved_bytes(f: Call, x: Sequence[Tensor]) -> int:
-    """What one forward pass keeps for the backward pass, every piece of memory counted once."""
-    kept: dict[int, int] = {}
+    """Bytes that a forward pass saves for the backward pass, each storage counted once."""
+    saved: dict[int, int] = {}
 
     def pack(t: Tensor) -> Tensor:
         storage = t.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
+        saved[storage.data_ptr()] = storage.nbytes()
         return t
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         out = f(*x)
     nodes = [out.grad_fn]
-    for node in nodes:  # the fused loss keeps its gradients by itself
+    for node in nodes:  # the fused loss stores its gradients on its node
         for gradient in getattr(node, "made", None) or ():
             if gradient is not None:
                 pack(gradient)
         nodes += [before for before, _ in getattr(node, "next_functions", ())]
-    return sum(kept.values())
+    return sum(saved.values())
 
 
 def measure_saved(name: str) -> tuple[int, int]:
-    """Bytes kept by ours and by torch's operator, float32, every input differentiable."""
+    """Bytes saved by our function and by torch's operator, float32, all inputs differentiable."""
     operation = OPERATIONS[name]
     s = sample(operation, "large", torch.float32)
-    mine, theirs = (saved_bytes(s.of(f), s.to(torch.float32)) for f in (operation.ours, operation.torchs))
-    return mine, theirs
+    ours, reference = (saved_bytes(s.of(f), s.to(torch.float32)) for f in (operation.ours, operation.reference))
+    return ours, reference

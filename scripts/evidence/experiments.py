@@ -1,6 +1,6 @@
-"""The experiments behind claims.py: what the notes assert, section by section, measured on real data.
+"""Experiments of claims.py: the notes' claims, section by section, measured on real data.
 
-Each takes a seed and returns one number for every condition; what is compared is decided in claims.py, over seeds.
+Each function takes a random seed and returns one measurement per condition; claims.py compares them over seeds.
 """
 
 import time
@@ -35,9 +35,9 @@ Numbers = dict[str, float]
 
 
 def hidden_layer(seed: int) -> Numbers:
-    """1.3: F1 of the window network and of a linear window classifier, word vectors frozen and trained.
+    """1.3: F1 of the window network and of a linear window classifier, with frozen and with trained word vectors.
 
-    The frozen vectors are learned from the same text without its tags, by the ranking objective of 1.4."""
+    The word vectors are pretrained on the same text without its tags, by the ranking objective of 1.4."""
     data, found = words(seed), {}
     torch.manual_seed(seed)
     ranking = WindowScorer(data.V, 50, 5, 60, UNITS["hardtanh"].f, sparse=True)
@@ -63,7 +63,7 @@ def hidden_layer(seed: int) -> Numbers:
 
 
 def margin(seed: int) -> Numbers:
-    """1.4: how often the window of a piece of code outscores another, for three margins, in per cent of pairs."""
+    """1.4: percentage of pairs in which the window of a code word outscores another, for three margins."""
     data, found = words(seed), {}
     code, other = data.target.nonzero().squeeze(1), (data.target == 0).nonzero().squeeze(1)
     for value in (0.1, 1.0, 10.0):
@@ -71,9 +71,9 @@ def margin(seed: int) -> Numbers:
         model = WindowScorer(data.V, 50, 5, 100, UNITS["tanh"].f, sparse=True)
         optimizer = AdaGrad(model.parameters(), lr=0.05)
         for chosen in epochs(len(code), 64, 12, seed):
-            against = other[torch.randint(len(other), (len(chosen),))]
+            corrupted = other[torch.randint(len(other), (len(chosen),))]
             optimizer.zero_grad()
-            model.loss(data.windows[code[chosen]], data.windows[against], margin=value).backward()
+            model.loss(data.windows[code[chosen]], data.windows[corrupted], margin=value).backward()
             optimizer.step()
         with torch.no_grad():
             s = model(data.test_windows)
@@ -84,7 +84,7 @@ def margin(seed: int) -> Numbers:
 
 
 def vectorised(seed: int) -> Numbers:
-    """1.6: the time of the gradients by elements, as a multiple of the time by matrices, for three networks."""
+    """1.6: time of the elementwise gradients relative to the vectorized ones, for three networks."""
     found = {}
     for sizes in ((4, 2, 1), (20, 8, 1), (60, 30, 1)):
         generator = torch.Generator().manual_seed(seed)
@@ -106,8 +106,8 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def numerical(seed: int) -> Numbers:
-    """2.1: forward passes a parameter of the centred difference; the relative error that it shows of a right gradient
-    and of one with 0.1 % too much in one of its elements."""
+    """2.1: forward passes per parameter of the numerical gradient; its relative error against the correct gradient, and
+    against one whose largest element is 0.1 % too large."""
     torch.manual_seed(seed)
     x, target = torch.randn(6, 5, dtype=torch.float64), torch.randint(3, (6,))
     theta = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
@@ -118,17 +118,17 @@ def numerical(seed: int) -> Numbers:
         passes += 1
         return softmax_cross_entropy(x @ W.mT, target)
 
-    (right,) = torch.autograd.grad(J(theta), theta)
+    (correct,) = torch.autograd.grad(J(theta), theta)
     passes = 0
     found = numerical_gradient(J, theta.detach())
-    wrong = right.clone()
-    wrong.view(-1)[right.abs().argmax()] *= 1.001
-    error = [float(relative_error(g, found)) for g in (right, wrong)]
+    wrong = correct.clone()
+    wrong.view(-1)[correct.abs().argmax()] *= 1.001
+    error = [float(relative_error(g, found)) for g in (correct, wrong)]
     return {"passes a parameter": passes / theta.numel(), "error, right": error[0], "error, planted": error[1]}
 
 
 def penalty(seed: int) -> Numbers:
-    """2.2: the test loss less the training loss, without and with L2; 150 digits to train on."""
+    """2.2: generalization gap, test loss minus training loss, without and with L2; 150 training digits."""
     data, found = digits(seed, train=150), {}
     for lam in (0.0, 1e-3, 1e-2):
         torch.manual_seed(seed)
@@ -141,7 +141,7 @@ def penalty(seed: int) -> Numbers:
 
 
 def convergence(seed: int) -> Numbers:
-    """2.3: the training loss after three epochs of a network of three hidden layers."""
+    """2.3: training loss of a network with three hidden layers after three epochs."""
     data, found = digits(seed), {}
     for unit in ("sigmoid", "tanh"):
         torch.manual_seed(seed)
@@ -151,7 +151,7 @@ def convergence(seed: int) -> Numbers:
 
 
 def cost(seed: int) -> Numbers:
-    """2.3: nanoseconds an element, forward and backward, of a million."""
+    """2.3: time of the forward and backward pass, in nanoseconds per element."""
     z = torch.randn(10**6, generator=torch.Generator().manual_seed(seed)).requires_grad_()
     error, found = torch.ones(10**6), {}
     for unit in ("tanh", "hardtanh"):
@@ -161,7 +161,7 @@ def cost(seed: int) -> Numbers:
 
 
 def saturation(seed: int) -> Numbers:
-    """2.3: the share of units in saturation, |f| > 0.95, after training the same network, in per cent."""
+    """2.3: percentage of saturated units, |f| > 0.95, after training the same network."""
     data, found = digits(seed), {}
     for unit in ("tanh", "softsign"):
         torch.manual_seed(seed)
@@ -174,7 +174,7 @@ def saturation(seed: int) -> Numbers:
 
 
 def dead(seed: int) -> Numbers:
-    """2.3: the share of hidden units without gradient on all of the training set, after a rough start, in per cent."""
+    """2.3: percentage of dead hidden units, with zero gradient on the whole training set, at a large learning rate."""
     data, found = digits(seed), {}
     for unit in ("relu", "leaky_relu"):
         torch.manual_seed(seed)
@@ -188,8 +188,8 @@ def dead(seed: int) -> Numbers:
 
 
 def xavier(seed: int) -> dict[str, list[float]]:
-    """2.4: standard deviations of the activations, layer by layer, and of the errors, at the start; and the loss after
-    five epochs. Against Xavier's rule the usual one of its time, U[-1/sqrt(n), 1/sqrt(n)] (Glorot and Bengio, 2010)."""
+    """2.4: standard deviations of activations and errors by layer at initialization, and the loss after five epochs;
+    for Xavier's rule and the previously common U[-1/sqrt(n), 1/sqrt(n)] (Glorot and Bengio, 2010)."""
     data, found = digits(seed), {}
     for rule in ("Xavier", "uniform"):
         torch.manual_seed(seed)
@@ -198,14 +198,14 @@ def xavier(seed: int) -> dict[str, list[float]]:
         if rule != "Xavier":
             for W in weight_matrices(model):
                 nn.init.uniform_(W, -(W.shape[1] ** -0.5), W.shape[1] ** -0.5)
-        a, kept = data.x, []
+        a, activations = data.x, []
         for layer in list(model)[:5]:
             a = layer(a)
             a.retain_grad()
-            kept.append(a)
+            activations.append(a)
         softmax_cross_entropy(model[5](a), data.target).backward()
-        found[f"{rule}, activations"] = [float(t.detach().std()) for t in kept]
-        found[f"{rule}, errors"] = [float(t.grad.std()) for t in kept]
+        found[f"{rule}, activations"] = [float(t.detach().std()) for t in activations]
+        found[f"{rule}, errors"] = [float(t.grad.std()) for t in activations]
         model.zero_grad()
         losses = fit(model, data.x, data.target, torch.optim.SGD(model.parameters(), lr=0.05), 5, seed=seed)
         found[f"{rule}, loss"] = losses[-1:]
@@ -213,7 +213,7 @@ def xavier(seed: int) -> dict[str, list[float]]:
 
 
 def rate(seed: int) -> Numbers:
-    """2.5: the training loss at the end, by the rate."""
+    """2.5: final training loss, by learning rate."""
     data, found = digits(seed), {}
     for lr in (0.01, 0.1, 10.0):
         torch.manual_seed(seed)
@@ -224,7 +224,7 @@ def rate(seed: int) -> Numbers:
 
 
 def annealing(seed: int) -> Numbers:
-    """2.5: the training loss of the last epoch at a constant rate, and at one that falls as 1/t from the fifth on."""
+    """2.5: training loss of the last epoch, with a constant learning rate and with 1/t decay from epoch 5."""
     data, found = digits(seed), {}
     for name in ("constant", "annealed"):
         torch.manual_seed(seed)
@@ -236,8 +236,8 @@ def annealing(seed: int) -> Numbers:
 
 
 def rare(seed: int) -> Numbers:
-    """2.6: accuracy on test words that training has seen once to three times, by AdaGrad and by SGD, in per cent; each
-    at the best of three rates."""
+    """2.6: accuracy in per cent on test words with one to three training occurrences, with AdaGrad and with SGD, at the
+    best of three learning rates each."""
     data, found = words(seed), {}
     seen = data.counts[data.test_windows[:, 2]]
     few = (seen >= 1) & (seen <= 3)
@@ -245,9 +245,9 @@ def rare(seed: int) -> Numbers:
         "SGD": [lambda m, lr=lr: torch.optim.SGD(m.parameters(), lr=lr) for lr in (0.03, 0.3, 1.0)],  # type: ignore[misc]
         "AdaGrad": [lambda m, lr=lr: AdaGrad(m.parameters(), lr=lr) for lr in (0.02, 0.05, 0.1)],  # type: ignore[misc]
     }
-    for name, several in makers.items():
+    for name, candidates in makers.items():
         best = 0.0
-        for make in several:
+        for make in candidates:
             torch.manual_seed(seed)
             model = WindowClassifier(data.V, 2, 50, 5, 50, sparse=True)
             fit(model, data.windows, data.target, make(model), 4, seed=seed, size=64)

@@ -1,4 +1,4 @@
-"""Every public operation of ours that has a hand-written Function, torch's operator beside it, and inputs for both."""
+"""Public operations with a hand-written Function, torch's reference operators, and sample inputs for both."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,10 +13,10 @@ Call = Callable[..., Tensor]
 
 
 class Operation(NamedTuple):
-    """Our function, torch's, and the inputs of both: the shapes of the tensors, and where there are, of indices."""
+    """Our function, torch's reference, and the shapes of their tensors and, if any, of their indices."""
 
     ours: Call
-    torchs: Call
+    reference: Call
     shapes: str
     indices: str | None = None
 
@@ -30,7 +30,7 @@ def _score(x: Tensor, W: Tensor, b: Tensor, U: Tensor) -> Tensor:
 
 
 def _elman(x: Tensor, W: Tensor, H: Tensor, b: Tensor, a_0: Tensor) -> Tensor:
-    """torch's, step by step as nn.RNNCell has it."""
+    """torch's recurrent layer, step by step, as in nn.RNNCell."""
     a = [a_0]
     for t in range(x.shape[-2]):
         a.append(torch.tanh(F.linear(x[..., t, :], W, b) + F.linear(a[-1], H)))
@@ -38,7 +38,7 @@ def _elman(x: Tensor, W: Tensor, H: Tensor, b: Tensor, a_0: Tensor) -> Tensor:
 
 
 def _cross_entropy(z: Tensor, target: Tensor, **options: Any) -> Tensor:
-    """torch's, of one row a class whatever the batch."""
+    """torch's cross-entropy, for any batch shape."""
     K, B = z.shape[-1], z.shape[:-1].numel()
     target = target.reshape((B, K) if target.is_floating_point() else B)
     J = F.cross_entropy(z.reshape(B, K), target, **options)
@@ -63,7 +63,7 @@ OPERATIONS: dict[str, Operation] = {
         "... n, m n, m, 1 m",
     ),
     "elman": Operation(
-        # weights halved, by the root of their fan-in, so that the second step is not saturated
+        # weights divided by sqrt(fan_in), so that the second step is not saturated
         lambda x, W, H, b, a_0: ours.elman(x, W / 2, H / 2, b, a_0),
         lambda x, W, H, b, a_0: _elman(x, W / 2, H / 2, b, a_0),
         "... 2 n, m n, m m, m, ... m",
@@ -102,9 +102,9 @@ OPERATIONS: dict[str, Operation] = {
     "l2_penalty": Operation(lambda W: ours.l2_penalty([W], 0.5), lambda W: 0.5 * (W * W).sum(), "..."),
 }
 
-# layout: the sizes that "..." stands for, and the sizes of n and m
+# layout: the batch shape that "..." stands for, n, m
 LAYOUTS: dict[str, tuple[tuple[int, ...], int, int]] = {
-    "contiguous": ((6, 3), 5, 4),  # all different: a compiler takes equal sizes for one
+    "contiguous": ((6, 3), 5, 4),  # all different: a compiler would unify equal sizes
     "0-d": ((), 5, 4),
     "empty": ((0, 3), 5, 4),
     "size 1": ((1, 1), 1, 1),
@@ -117,7 +117,7 @@ SIZES = LAYOUTS | {"larger": ((7, 3), 5, 4), "large": ((64,), 20, 30)}
 
 
 def arrange(shape: tuple[int, ...], layout: str, generator: torch.Generator) -> Tensor:
-    """Standard normal numbers whose memory is laid out as asked, as far as the shape allows it."""
+    """Standard normal tensor in the given memory layout, if its shape permits it."""
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -133,17 +133,18 @@ def arrange(shape: tuple[int, ...], layout: str, generator: torch.Generator) -> 
 
 
 class Sample(NamedTuple):
-    """Numbers that float16 and bfloat16 can hold as well, the indices, and how the tensors are laid out."""
+    """Sample inputs: tensors rounded to the type under test, their shapes after expansion, indices."""
 
     tensors: list[Tensor]
     shapes: list[tuple[int, ...]]
     indices: Tensor | None
 
     def to(self, dtype: torch.dtype) -> list[Tensor]:
+        """The tensors in a type, as leaves."""
         return [_like(t, t.detach().to(dtype)).requires_grad_() for t in self.tensors]
 
     def of(self, f: Call) -> Call:
-        """f of the differentiable tensors alone; expanded ones are made inside, so that they have a gradient."""
+        """f as a function of the differentiable tensors, expanded inside it so that the leaves have gradients."""
 
         def call(*tensors: Tensor) -> Tensor:
             tensors = tuple(t.expand(shape) for t, shape in zip(tensors, self.shapes, strict=True))
@@ -153,11 +154,12 @@ class Sample(NamedTuple):
 
 
 def _like(t: Tensor, values: Tensor) -> Tensor:
-    """The values in the memory layout of t."""
+    """Copy of the values in the memory layout of t."""
     return torch.empty_strided(t.shape, t.stride(), dtype=values.dtype, device=values.device).copy_(values)
 
 
 def sample(operation: Operation, layout: str, dtype: torch.dtype, device: str = "cpu", seed: int = 0) -> Sample:
+    """Random inputs of an operation in a memory layout; float64 values that the type represents exactly."""
     batch, n, m = SIZES[layout]
     sizes = {"n": n, "m": m}
     generator = torch.Generator().manual_seed(seed)
@@ -167,8 +169,8 @@ def sample(operation: Operation, layout: str, dtype: torch.dtype, device: str = 
         return leading + tuple(sizes[d] if d in sizes else int(d) for d in dims.removeprefix("...").split())
 
     shapes = [shape(dims) for dims in operation.shapes.split(", ")]
-    held = [(1, *s[1:]) if layout == "expanded" and s else s for s in shapes]
-    tensors = [arrange(s, layout, generator) for s in held]
+    stored = [(1, *s[1:]) if layout == "expanded" and s else s for s in shapes]
+    tensors = [arrange(s, layout, generator) for s in stored]
     indices = None if operation.indices is None else torch.randint(m, shape(operation.indices), generator=generator)
     return Sample(
         [_like(t, t.to(device, dtype).double()) for t in tensors],

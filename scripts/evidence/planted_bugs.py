@@ -1,7 +1,7 @@
-"""Hand-written Functions with one bug each, and right ones, to measure what a gradient checker finds.
+"""Hand-written Functions with one planted bug each, and correct ones, to measure the recall of gradient checkers.
 
-Used by the tests of the checker and by compare_checkers.py. Every entry is a Function as people write them, with the
-declaration of its arguments; the family says what kind of mistake it is.
+Used by the tests of the checker and by compare_checkers.py. Every entry is a realistic Function with the declaration of
+its arguments; its family is the type of the bug.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class Entry(NamedTuple):
-    """A function to be checked: wrong in one way, or right (family "right")."""
+    """A function to check, with one bug, or correct (family "correct")."""
 
     family: str
     name: str
@@ -28,7 +28,7 @@ def add(family: str, name: str, fn: Callable[..., Any], declaration: str) -> Non
 
 
 def function(forward: Callable[..., Any], backward: Callable[..., Any], **members: Any) -> Callable[..., Any]:
-    """A Function from its forward and its backward pass: backward(*grad_outputs, *inputs, output)."""
+    """Function from its forward and its backward pass, backward(*grad_outputs, *inputs, *outputs)."""
 
     class Planted(torch.autograd.Function):
         @staticmethod
@@ -69,20 +69,20 @@ prime = {
 }
 
 # ------------------------------------------------------------------------------------- sign and factor
-add("sign", "tanh of the other sign", unit(lambda d, z, a: -d * (1 - a * a)), Z)
+add("sign", "tanh with the wrong sign", unit(lambda d, z, a: -d * (1 - a * a)), Z)
 add("sign", "sigmoid with 1 + a", unit(lambda d, z, a: d * a * (1 + a), torch.sigmoid), Z)
-add("sign", "minus with the sign of b", function(torch.sub, lambda d, x, y, a: (d, d)), "x=n, y=n")
+add("sign", "subtraction without the sign of b", function(torch.sub, lambda d, x, y, a: (d, d)), "x=n, y=n")
 add("factor", "tanh times 1.001", unit(lambda d, z, a: 1.001 * d * (1 - a * a)), Z)
 add("factor", "tanh times 2", unit(lambda d, z, a: 2 * d * (1 - a * a)), Z)
-add("factor", "square without its 2", unit(lambda d, z, a: d * z, torch.square), Z)
-add("factor", "tanh from z in place of a", unit(lambda d, z, a: d * (1 - z * z)), Z)
+add("factor", "square without the factor 2", unit(lambda d, z, a: d * z, torch.square), Z)
+add("factor", "tanh from z instead of a", unit(lambda d, z, a: d * (1 - z * z)), Z)
 add(
     "factor",
     "mean squares over the wrong count",
     function(lambda z: z.square().mean(), lambda d, z, a: d * 2 * z / z.shape[0]),
     "z=batch n",
 )
-add("factor", "wrong above 2 alone", unit(lambda d, z, a: d * torch.where(z > 2, 1.01, 1.0) * (1 - a * a)), Z)
+add("factor", "wrong only above 2", unit(lambda d, z, a: d * torch.where(z > 2, 1.01, 1.0) * (1 - a * a)), Z)
 # ----------------------------------------------------------------------------------------- transposes
 add("transpose", "linear, W's gradient transposed if square", linear(
     lambda d, x, W, b, z: (d @ W, (x.T @ d).reshape(W.shape), d.sum(0))), LINEAR)  # fmt: skip
@@ -95,10 +95,15 @@ add(
 add("transpose", "outer product, sides swapped", function(torch.outer, lambda d, x, y, z: (y @ d, d @ x)), "x=n, y=n")
 # ------------------------------------------------------------------------------ reduction and broadcast
 add("reduction", "linear, bias without its sum", linear(lambda d, x, W, b, z: (d @ W, d.T @ x, d)), LINEAR)
-add("reduction", "linear, bias by the mean", linear(lambda d, x, W, b, z: (d @ W, d.T @ x, d.mean(0))), LINEAR)
 add(
     "reduction",
-    "linear, bias with a dimension kept",
+    "linear, bias averaged instead of summed",
+    linear(lambda d, x, W, b, z: (d @ W, d.T @ x, d.mean(0))),
+    LINEAR,
+)
+add(
+    "reduction",
+    "linear, bias with keepdim",
     linear(lambda d, x, W, b, z: (d @ W, d.T @ x, d.sum(0, keepdim=True))),
     LINEAR,
 )
@@ -114,41 +119,46 @@ add(
     function(lambda x, w: x * w, lambda d, x, w, z: (d * w, d * x)),
     "x=batch n, w=n",
 )
-add("broadcast", "sum over the batch where there is none", function(torch.add, lambda d, x, y, z: (
+add("broadcast", "summed over the batch without broadcasting", function(torch.add, lambda d, x, y, z: (
     d, d.sum(0, keepdim=True).expand_as(y))), "x=batch n, y=batch n")  # fmt: skip
-add("broadcast", "row scale, summed over the wrong side if square", function(lambda x, w: x * w[:, None], lambda d, x, w, z: (
+add("broadcast", "row scale, summed over the wrong dimension if square", function(lambda x, w: x * w[:, None], lambda d, x, w, z: (
     d * w[:, None], (d * x).sum(0) if len(w) == x.shape[1] else (d * x).sum(1))), "x=batch n, w=batch")  # fmt: skip
 # --------------------------------------------------------------------------------------------- indices
 add("index", "roll in the same direction", unit(lambda d, z, a: d.roll(1, -1), lambda z: z.roll(1, -1)), "z=batch n")
-add("index", "cumulative sum not turned round", unit(lambda d, z, a: d.cumsum(-1), lambda z: z.cumsum(-1)), "z=batch n")
-add("index", "first row's target for all", function(
+add("index", "cumulative sum, not reversed", unit(lambda d, z, a: d.cumsum(-1), lambda z: z.cumsum(-1)), "z=batch n")
+add("index", "first row's target broadcast to all", function(
     lambda z, t: z.logsumexp(1) - z.gather(1, t[:, None])[:, 0],
     lambda d, z, t, a: (d[:, None] * (z.softmax(1) - torch.nn.functional.one_hot(t[:1].expand_as(t), z.shape[1])), None),
 ), "z=batch K, t=batch < K")  # fmt: skip
 
 
-def _lost(d: Tensor, L: Tensor, i: Tensor, x: Tensor) -> tuple[Tensor, None]:
+def _overwritten(d: Tensor, L: Tensor, i: Tensor, x: Tensor) -> tuple[Tensor, None]:
     g = torch.zeros_like(L)
     g[i] = d
     return g, None
 
 
-def _once(d: Tensor, L: Tensor, i: Tensor, x: Tensor) -> tuple[Tensor, None]:
+def _averaged(d: Tensor, L: Tensor, i: Tensor, x: Tensor) -> tuple[Tensor, None]:
     g = torch.zeros_like(L).index_add(0, i, d)
     return g / torch.bincount(i, minlength=len(L)).clamp(min=1)[:, None], None
 
 
 add(
     "repeated index",
-    "lookup, a repeated word keeps its last error",
-    function(lambda L, i: L[i], _lost),
+    "lookup, only the last gradient of a repeated word",
+    function(lambda L, i: L[i], _overwritten),
     "L=V d, i=batch < V",
 )
-add("repeated index", "lookup, a repeated word gets the mean", function(lambda L, i: L[i], _once), "L=V d, i=batch < V")
+add(
+    "repeated index",
+    "lookup, gradients of a repeated word averaged",
+    function(lambda L, i: L[i], _averaged),
+    "L=V d, i=batch < V",
+)
 # ----------------------------------------------------------------------------------------------- types
 add("dtype", "gradient in float32", unit(lambda d, z, a: d.float() * (1 - a.float() ** 2)), Z)
 add("dtype", "gradient always in float64", unit(lambda d, z, a: d.double() * (1 - a.double() ** 2)), Z)
-add("dtype", "value in float32", unit(lambda d, z, a: d * (1 - a.double() ** 2), lambda z: torch.tanh(z).float()), Z)
+add("dtype", "output in float32", unit(lambda d, z, a: d * (1 - a.double() ** 2), lambda z: torch.tanh(z).float()), Z)
 add("dtype", "a constant of float32", unit(lambda d, z, a: d * 0.1, lambda z: z * torch.tensor(0.1)), Z)
 add("dtype", "bias gradient in float32", linear(lambda d, x, W, b, z: (d @ W, d.T @ x, d.sum(0).float())), LINEAR)
 # --------------------------------------------------------------------------------------------- layouts
@@ -167,25 +177,25 @@ add(
     unit(lambda d, z, a: d.mul_(1 - a * a) if d.is_contiguous() else d * (1 - a * a)),
     Z,
 )
-add("mutation", "input clamped in place", unit(lambda d, z, a: d, lambda z: z.add_(1.0).clone()), Z)
+add("mutation", "input modified in place", unit(lambda d, z, a: d, lambda z: z.add_(1.0).clone()), Z)
 add("mutation", "saved input overwritten by backward", unit(lambda d, z, a: z.copy_(d * (1 - a * a)).clone()), Z)
 
 
 class InState:
-    """Wrong only through what is kept between calls."""
+    """State shared between calls, which makes only later calls wrong."""
 
-    kept: Any = None
+    activation: Any = None
     masks: dict[Any, Tensor] = {}  # noqa: RUF012
     calls = 0
 
 
 def _by_class(d: Tensor, z: Tensor, a: Tensor) -> Tensor:
-    return d * (1 - InState.kept**2)
+    return d * (1 - InState.activation**2)
 
 
-def _keep(z: Tensor) -> Tensor:
-    InState.kept = z.tanh()
-    return InState.kept.clone()
+def _on_class(z: Tensor) -> Tensor:
+    InState.activation = z.tanh()
+    return InState.activation.clone()
 
 
 def _cached(d: Tensor, z: Tensor, a: Tensor) -> Tensor:
@@ -233,12 +243,12 @@ def _buffered(d: Tensor, z: Tensor, a: Tensor) -> Tensor:
     return buffer.copy_(d * (1 - a * a))
 
 
-add("state", "tensor on the class, overwritten by the next call", unit(_by_class, _keep), Z)
+add("state", "tensor on the class, overwritten by the next call", unit(_by_class, _on_class), Z)
 add("state", "mask cached by shape", unit(_cached, torch.relu), Z)
 add("state", "input on ctx, not saved", OnCtx.apply, Z)
 add("state", "output on ctx, not saved", OutputOnCtx.apply, Z)
-add("state", "second backward pass finds nothing", Emptied.apply, Z)
-add("state", "gradient in a buffer that the next one overwrites", unit(_buffered), Z)
+add("state", "second backward pass without saved tensors", Emptied.apply, Z)
+add("state", "gradient in a reused buffer", unit(_buffered), Z)
 # --------------------------------------------------------------------------------------------- far tails
 add("tails", "sigmoid' overflows", unit(lambda d, z, a: d * (-z).exp() / (1 + (-z).exp()) ** 2, torch.sigmoid), Z)
 add("tails", "softplus' overflows", unit(lambda d, z, a: d * z.exp() / (1 + z.exp()), softplus), Z)
@@ -250,7 +260,7 @@ add(
 )
 add(
     "tails",
-    "softmax without its maximum",
+    "softmax without subtracting the maximum",
     function(lambda z: z.logsumexp(1), lambda d, z, a: d[:, None] * z.exp() / z.exp().sum(1, keepdim=True)),
     "z=batch K",
 )
@@ -261,10 +271,10 @@ add(
     unit(lambda d, z, a: d * torch.where(z.abs() > 5, 0.0, 1.0) / (1 + z.abs()) ** 2, softsign),
     Z,
 )
-add("tails", "log1p' for large z alone", unit(lambda d, z, a: d / z.clamp(min=1e-3), lambda z: z.abs().log1p()), Z)
+add("tails", "log1p', only for large z", unit(lambda d, z, a: d / z.clamp(min=1e-3), lambda z: z.abs().log1p()), Z)
 # ------------------------------------------------------------------------------------------------ kinks
-add("kinks", "relu' from -0.1 on", unit(lambda d, z, a: d * (z > -0.1), torch.relu), Z)
-add("kinks", "hardtanh' up to 1.25", unit(lambda d, z, a: d * (z.abs() < 1.25), torch.nn.functional.hardtanh), Z)
+add("kinks", "relu', threshold -0.1", unit(lambda d, z, a: d * (z > -0.1), torch.relu), Z)
+add("kinks", "hardtanh', threshold 1.25", unit(lambda d, z, a: d * (z.abs() < 1.25), torch.nn.functional.hardtanh), Z)
 add(
     "kinks",
     "leaky relu' with another slope",
@@ -273,26 +283,26 @@ add(
 )
 add(
     "kinks",
-    "max-margin, margin left out of backward",
+    "max-margin, no margin in backward",
     function(lambda s, c: (1 + c - s).clamp(min=0), lambda d, s, c, J: (-d * (c > s), d * (c > s))),
     "s=n, c=n",
 )
 # ------------------------------------------------------------------------------------------------ sizes
 add(
     "sizes",
-    "squeezed when the batch is one",
+    "squeezed for batch size 1",
     function(
         lambda x, w: x * w, lambda d, x, w, z: (d * w, (d * x).squeeze(0).sum(0) if len(x) > 1 else (d * x).sum(0) * 2)
     ),
     "x=batch n, w=n",
 )
-add("sizes", "rows in blocks of four, the rest left out", unit(lambda d, z, a: torch.cat([
+add("sizes", "rows in blocks of four, without the remainder", unit(lambda d, z, a: torch.cat([
     d[: len(z) // 4 * 4] * (1 - a[: len(z) // 4 * 4] ** 2), 0 * d[len(z) // 4 * 4 :]]) if len(z) > 4 else d * (1 - a * a)), "z=batch n")  # fmt: skip
 add("sizes", "maximum of an empty batch", unit(lambda d, z, a: d * (1 - a * a) + 0 * z.max()), "z=batch n")
-add("sizes", "no dimensions at all", unit(lambda d, z, a: d * (1 - a * a) * len(z.shape) / max(1, z.ndim)), Z)
+add("sizes", "0-d tensors", unit(lambda d, z, a: d * (1 - a * a) * len(z.shape) / max(1, z.ndim)), Z)
 add(
     "sizes",
-    "one class alone",
+    "a single class",
     function(
         lambda z: z.softmax(-1), lambda d, z, a: a * (d - (d * a).sum(-1, keepdim=True)) if z.shape[-1] > 1 else d
     ),
@@ -302,7 +312,7 @@ add(
 
 
 class Swapped(torch.autograd.Function):
-    """Asks for the wrong input."""
+    """Tests needs_input_grad of the wrong input."""
 
     order: tuple[int, ...] = (1, 0)
 
@@ -325,20 +335,23 @@ class AllOrNothing(Swapped):
 
 
 add("needs_input_grad", "the two swapped", Swapped.apply, "x=batch n, W=m n")
-add("needs_input_grad", "x alone forgotten", AllOrNothing.apply, "x=batch n, W=m n")
+add("needs_input_grad", "x omitted if it alone needs a gradient", AllOrNothing.apply, "x=batch n, W=m n")
 # ----------------------------------------------------------------------------------- incoming gradients
 add("incoming", "ignored", unit(lambda d, z, a: 1 - a * a), Z)
-add("incoming", "its size without its sign", unit(lambda d, z, a: d.abs() * (1 - a * a)), Z)
-add("incoming", "negative ones left out", unit(lambda d, z, a: d * (d > 0) * (1 - a * a)), Z)
+add("incoming", "absolute value", unit(lambda d, z, a: d.abs() * (1 - a * a)), Z)
+add("incoming", "negative ones dropped", unit(lambda d, z, a: d * (d > 0) * (1 - a * a)), Z)
 add("incoming", "clipped at one", unit(lambda d, z, a: d.clamp(max=1.0) * (1 - a * a)), Z)
-add("incoming", "its mean for all", unit(lambda d, z, a: d.mean() * (1 - a * a)), Z)
+add("incoming", "mean broadcast to all", unit(lambda d, z, a: d.mean() * (1 - a * a)), Z)
 add(
-    "incoming", "its first for all", function(lambda z: z.tanh(), lambda d, z, a: d[..., :1] * (1 - a * a)), "z=batch n"
+    "incoming",
+    "first broadcast to all",
+    function(lambda z: z.tanh(), lambda d, z, a: d[..., :1] * (1 - a * a)),
+    "z=batch n",
 )
-add("incoming", "its largest alone", unit(lambda d, z, a: d * (d.abs() == d.abs().amax()) * (1 - a * a)), "z=n")
-add("incoming", "left out of a loss", function(lambda z: z.square().sum() / 2, lambda d, z, a: z), Z)
+add("incoming", "only the largest", unit(lambda d, z, a: d * (d.abs() == d.abs().amax()) * (1 - a * a)), "z=n")
+add("incoming", "ignored by a loss", function(lambda z: z.square().sum() / 2, lambda d, z, a: z), Z)
 add("incoming", "an additional constant", unit(lambda d, z, a: d * (1 - a * a) + 1e-3), Z)
-add("outputs", "second output's left out", function(lambda z: (z.sin(), z.cos()), lambda d, e, z, s, c: d * z.cos()), Z)
+add("outputs", "second output ignored", function(lambda z: (z.sin(), z.cos()), lambda d, e, z, s, c: d * z.cos()), Z)
 add(
     "outputs",
     "first and second swapped",
@@ -349,7 +362,7 @@ add(
 add("second order", "saved tensors detached", unit(lambda d, z, a: d * (1 - a.detach() ** 2)), Z)
 add(
     "second order",
-    "by way of numpy",
+    "through numpy",
     unit(
         lambda d, z, a: (
             torch.from_numpy(((1 - a.detach() ** 2) * d.detach()).cpu().numpy()).to(d.dtype)
@@ -371,7 +384,7 @@ class WrongAgain(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, e: Tensor) -> Any:
         d, a = ctx.saved_tensors
-        return e * (1 - a * a), e * d * 2 * a  # the sign
+        return e * (1 - a * a), e * d * 2 * a  # wrong sign
 
 
 add("second order", "wrong in the second Function", unit(lambda d, z, a: WrongAgain.apply(d, a)), Z)
@@ -423,7 +436,7 @@ class Vmap(Jvp):
 class VmapDims(Vmap):
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: Tensor, y: Tensor) -> Any:
-        return VmapDims.apply(x, y), 0  # whatever in_dims say
+        return VmapDims.apply(x, y), 0  # ignores in_dims
 
 
 class VmapFirst(Vmap):
@@ -434,9 +447,9 @@ class VmapFirst(Vmap):
 
 
 add("jvp", "sign of the second tangent", JvpOther.apply, "x=n m, y=n m")
-add("jvp", "second tangent left out", JvpOne.apply, "x=n m, y=n m")
-add("vmap", "in_dims not looked at", VmapDims.apply, "x=n m, y=n m")
-add("vmap", "first of the batch for all", VmapFirst.apply, "x=n m, y=n m")
+add("jvp", "second tangent ignored", JvpOne.apply, "x=n m, y=n m")
+add("vmap", "in_dims ignored", VmapDims.apply, "x=n m, y=n m")
+add("vmap", "first of the batch broadcast to all", VmapFirst.apply, "x=n m, y=n m")
 
 
 class WrongUnderVmap(Jvp):
@@ -449,7 +462,7 @@ class WrongUnderVmap(Jvp):
 
 
 class Aliased(torch.autograd.Function):
-    """Takes two arguments of the same memory for one."""
+    """Treats two arguments with the same storage as one."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
@@ -463,59 +476,61 @@ class Aliased(torch.autograd.Function):
         return d * y, None if ctx.one else d * x
 
 
-add("vmap", "wrong in the backward pass alone", WrongUnderVmap.apply, "x=n m, y=n m")
-add("aliasing", "one tensor as both arguments", Aliased.apply, "x=n, y=n")
+add("vmap", "wrong only in the backward pass", WrongUnderVmap.apply, "x=n m, y=n m")
+add("aliasing", "one tensor for both arguments", Aliased.apply, "x=n, y=n")
 # ------------------------------------------------------------------------------------------ randomness
 add(
     "random",
-    "noise in the value",
+    "noise in the output",
     unit(lambda d, z, a: d * (1 - a * a), lambda z: z.tanh() + 1e-6 * torch.randn_like(z)),
     Z,
 )
 add("random", "noise in the gradient", unit(lambda d, z, a: d * (1 - a * a) * (1 + 1e-9 * torch.randn_like(z))), Z)
 add("random", "dropout in the gradient", unit(lambda d, z, a: d * (1 - a * a) * (torch.rand_like(z) > 0.01)), Z)
 
-# ---------------------------------------------------------------------------------------- right Functions
+# ---------------------------------------------------------------------------------------- correct Functions
 for _f, _prime in prime.items():
-    add("right", _f.__name__, unit(lambda d, z, a, p=_prime: d * p(z, a), _f), Z)
-add("right", "relu", unit(lambda d, z, a: d * (z > 0), torch.relu), Z)
-add("right", "abs", unit(lambda d, z, a: d * z.sign(), torch.abs), Z)
-add("right", "exp", unit(lambda d, z, a: d * a, torch.exp), Z)
-add("right", "linear", linear(lambda d, x, W, b, z: (d @ W, d.T @ x, d.sum(0))), LINEAR)
-add("right", "scale", function(lambda x, w: x * w, lambda d, x, w, z: (d * w, (d * x).sum(0))), "x=batch n, w=n")
+    add("correct", _f.__name__, unit(lambda d, z, a, p=_prime: d * p(z, a), _f), Z)
+add("correct", "relu", unit(lambda d, z, a: d * (z > 0), torch.relu), Z)
+add("correct", "abs", unit(lambda d, z, a: d * z.sign(), torch.abs), Z)
+add("correct", "exp", unit(lambda d, z, a: d * a, torch.exp), Z)
+add("correct", "linear", linear(lambda d, x, W, b, z: (d @ W, d.T @ x, d.sum(0))), LINEAR)
+add("correct", "scale", function(lambda x, w: x * w, lambda d, x, w, z: (d * w, (d * x).sum(0))), "x=batch n, w=n")
 add(
-    "right",
+    "correct",
     "lookup",
     function(lambda L, i: L.index_select(0, i), lambda d, L, i, x: (torch.zeros_like(L).index_add(0, i, d), None)),
     "L=V d, i=batch < V",
 )
-add("right", "cross-entropy", function(
+add("correct", "cross-entropy", function(
     lambda z, t: z.logsumexp(1) - z.gather(1, t[:, None])[:, 0],
     lambda d, z, t, a: (d[:, None] * (z.softmax(1) - torch.nn.functional.one_hot(t, z.shape[1])), None),
 ), "z=batch K, t=batch < K")  # fmt: skip
 add(
-    "right",
+    "correct",
     "max-margin",
     function(lambda s, c: (1 + c - s).clamp(min=0), lambda d, s, c, J: (-d * (1 + c >= s), d * (1 + c >= s))),
     "s=n, c=n",
 )
-add("right", "logsumexp", function(lambda z: z.logsumexp(1), lambda d, z, a: d[:, None] * z.softmax(1)), "z=batch K")
-add("right", "mean of squares", function(lambda z: z.square().sum() / 2, lambda d, z, a: d * z), Z)
-add("right", "two outputs", function(lambda z: (z.sin(), z.cos()), lambda d, e, z, s, c: d * z.cos() - e * z.sin()), Z)
+add("correct", "logsumexp", function(lambda z: z.logsumexp(1), lambda d, z, a: d[:, None] * z.softmax(1)), "z=batch K")
+add("correct", "mean of squares", function(lambda z: z.square().sum() / 2, lambda d, z, a: d * z), Z)
 add(
-    "right",
+    "correct", "two outputs", function(lambda z: (z.sin(), z.cos()), lambda d, e, z, s, c: d * z.cos() - e * z.sin()), Z
+)
+add(
+    "correct",
     "maximum of two",
     function(torch.maximum, lambda d, x, y, z: (d * (x > y) + d / 2 * (x == y), d * (x < y) + d / 2 * (x == y))),
     "x=n, y=n",
 )
-add("right", "with jvp", Jvp.apply, "x=n m, y=n m")
-add("right", "with vmap", Vmap.apply, "x=n m, y=n m")
-add("right", "torch.prod", lambda z: z.prod(-1), "z=batch n")
-add("right", "torch.cumsum of a product", lambda x, y: (x * y).cumsum(0), "x=n m, y=n m")
+add("correct", "with jvp", Jvp.apply, "x=n m, y=n m")
+add("correct", "with vmap", Vmap.apply, "x=n m, y=n m")
+add("correct", "torch.prod", lambda z: z.prod(-1), "z=batch n")
+add("correct", "torch.cumsum of a product", lambda x, y: (x * y).cumsum(0), "x=n m, y=n m")
 add(
-    "right",
+    "correct",
     "layer norm",
     lambda x: torch.nn.functional.layer_norm(x, x.shape[-1:]) if x.numel() else x * 1.0,
     "x=batch 5",
 )
-add("right", "constant in part", function(lambda x, y: x * 1.0, lambda d, x, y, z: (d, None)), "x=n, y=n")
+add("correct", "independent of one argument", function(lambda x, y: x * 1.0, lambda d, x, y, z: (d, None)), "x=n, y=n")

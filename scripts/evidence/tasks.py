@@ -1,4 +1,4 @@
-"""The data and the training that the experiments share."""
+"""Data sets and training loop shared by the experiments."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -21,7 +21,7 @@ from cs224d_l3.text.python_corpus import python_reference
 
 
 class Digits(NamedTuple):
-    """scikit-learn's handwritten digits, 8 x 8, split by a seed."""
+    """scikit-learn's handwritten digits, 8 x 8, as a random train/test split."""
 
     x: Tensor
     target: Tensor
@@ -40,13 +40,13 @@ def digits(seed: int, train: int = 1200) -> Digits:
 
 
 class Words(NamedTuple):
-    """Windows of the Python reference, and whether the word in the middle is code."""
+    """Windows of the Python reference, labelled by whether their centre word is code."""
 
     windows: Tensor
     target: Tensor
     test_windows: Tensor
     test_target: Tensor
-    counts: Tensor  # of every word in training
+    counts: Tensor  # word counts in training
     V: int
 
 
@@ -67,7 +67,7 @@ def words(seed: int) -> Words:
 
 
 def epochs(N: int, size: int, count: int, seed: int) -> Iterator[Tensor]:
-    """The numbers below N, some at a time, in a new order each epoch."""
+    """Batches of the indices below N, reshuffled every epoch."""
     generator = torch.Generator().manual_seed(seed)
     for _ in range(count):
         yield from torch.randperm(N, generator=generator).split(size)
@@ -85,7 +85,7 @@ def fit(
     lam: float = 0.0,
     schedule: InverseDecay | None = None,
 ) -> list[float]:
-    """Trains by softmax; the mean J of every epoch."""
+    """Train with softmax cross-entropy; returns the mean J of every epoch."""
     weights, losses, total = weight_matrices(model), [], 0.0
     for chosen in epochs(len(x), size, count, seed):
         J = softmax_cross_entropy(model(x[chosen]), target[chosen])
@@ -109,12 +109,12 @@ def accuracy(model: nn.Module, x: Tensor, target: Tensor) -> float:
 @torch.no_grad()
 def f1(model: nn.Module, windows: Tensor, target: Tensor) -> float:
     found = model(windows).argmax(1)
-    both = float((found * target).sum())
-    return 200 * both / max(1.0, float(found.sum() + target.sum()))
+    true_positives = float((found * target).sum())
+    return 200 * true_positives / max(1.0, float(found.sum() + target.sum()))
 
 
 def deep(unit: str, depth: int, m: int = 60) -> nn.Sequential:
-    """64 -> m -> ... -> m -> 10."""
+    """Feed-forward network for the digits, 64 -> m -> ... -> m -> 10, with ``depth`` hidden layers."""
     f = UNITS[unit].f
     sizes = [64, *[m] * depth]
     hidden = [Layer(n, k, f) for n, k in zip(sizes, sizes[1:], strict=False)]

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cs224d_l3 import relative_error
-from evidence.five_roads import (
-    ROADS,
-    ROADS_THROUGH_TIME,
+from evidence.gradient_methods import (
+    METHODS,
+    METHODS_THROUGH_TIME,
     Network,
     Recurrent,
     by_autograd,
@@ -30,7 +30,7 @@ small_networks = st.builds(draw, st.lists(st.integers(1, 3), min_size=3, max_siz
 
 
 @given(networks)
-def test_five_roads_meet(network: Network) -> None:
+def test_gradient_methods_meet(network: Network) -> None:
     assume(off_kinks(network))
     reference = by_autograd(network)
     for road in (by_elements, by_matrices, by_functions):
@@ -41,16 +41,16 @@ def test_five_roads_meet(network: Network) -> None:
 
 
 @given(small_networks)
-def test_five_roads_meet_in_second_order(network: Network) -> None:
+def test_gradient_methods_meet_in_second_order(network: Network) -> None:
     """The gradient of sum(v o gradient): every road's first order, differentiated once more."""
     assume(off_kinks(network))
     v = [normal(*theta.shape, seed=30 + i, grad=False) for i, theta in enumerate(network.thetas)]
 
     def projected(road: str, network: Network) -> Tensor:
-        first = ROADS[road](network)
+        first = METHODS[road](network)
         return torch.stack([(g * v_i).sum() for g, v_i in zip(first, v, strict=True)]).sum()
 
-    exact = [road for road in ROADS if ROADS[road] is not by_differences]
+    exact = [road for road in METHODS if METHODS[road] is not by_differences]
     second = {
         road: torch.autograd.grad(projected(road, network), network.thetas, materialize_grads=True) for road in exact
     }
@@ -62,9 +62,9 @@ def test_five_roads_meet_in_second_order(network: Network) -> None:
 
 
 @given(recurrent_layers)
-def test_five_roads_through_time_meet(layer: Recurrent) -> None:
+def test_gradient_methods_through_time_meet(layer: Recurrent) -> None:
     assume(off_kinks_in_time(layer))
-    found = {road: walk(layer) for road, walk in ROADS_THROUGH_TIME.items()}
+    found = {road: walk(layer) for road, walk in METHODS_THROUGH_TIME.items()}
     for road, gradients in found.items():
         for a, c in zip(gradients, found["torch's autograd"], strict=True):
             if road == "centred differences (2.1)":
@@ -74,15 +74,15 @@ def test_five_roads_through_time_meet(layer: Recurrent) -> None:
 
 
 @given(st.builds(draw_recurrent, st.integers(1, 3), st.integers(1, 2), st.integers(1, 3), unit_names, seeds))
-def test_five_roads_through_time_meet_in_second_order(layer: Recurrent) -> None:
+def test_gradient_methods_through_time_meet_in_second_order(layer: Recurrent) -> None:
     assume(off_kinks_in_time(layer))
     v = [normal(*theta.shape, seed=30 + i, grad=False) for i, theta in enumerate(layer.thetas)]
 
     def projected(road: str, layer: Recurrent) -> Tensor:
-        first = ROADS_THROUGH_TIME[road](layer)
+        first = METHODS_THROUGH_TIME[road](layer)
         return torch.stack([(g * v_i).sum() for g, v_i in zip(first, v, strict=True)]).sum()
 
-    exact = [road for road, walk in ROADS_THROUGH_TIME.items() if walk is not through_time_by_differences]
+    exact = [road for road, walk in METHODS_THROUGH_TIME.items() if walk is not through_time_by_differences]
     second = {road: torch.autograd.grad(projected(road, layer), layer.thetas, materialize_grads=True) for road in exact}
     differences = through_time_by_differences(layer, lambda other: projected("matrices (1.6)", other))
     for i, right in enumerate(second["torch's autograd"]):

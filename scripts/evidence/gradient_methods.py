@@ -1,6 +1,6 @@
-"""Five roads to one gradient: elements, matrices, our Functions, torch's autograd, centred differences.
+"""Five methods for the same gradient: elements, matrices, our Functions, torch's autograd, centred differences.
 
-First through the layers of a network, then through the steps of a recurrent layer.
+First for the layers of a network, then for the steps of a recurrent layer.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ Output = Callable[[Tensor, Sequence[Tensor], Sequence[Tensor]], Tensor]
 
 
 class Network(NamedTuple):
-    """A network of any depth at one input, and the error at its output."""
+    """A network of any depth, its input x, and the gradient delta of J with respect to its output."""
 
     unit: str
     x: Tensor
@@ -46,15 +46,17 @@ class Network(NamedTuple):
 
     @property
     def thetas(self) -> list[Tensor]:
+        """Differentiable tensors: W, b, x."""
         return [*self.W, *self.b, self.x]
 
     def at(self, *thetas: Tensor) -> "Network":
+        """Copy with other values of ``thetas``."""
         K = len(self.W)
         return self._replace(W=list(thetas[:K]), b=list(thetas[K:-1]), x=thetas[-1])
 
 
 def draw(layers: Sequence[int], unit: str, seed: int) -> Network:
-    """Standard normal numbers. ``layers`` are the sizes of the layers, the input's first."""
+    """Network with standard normal values; ``layers`` are the layer sizes, the input's first."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
@@ -66,7 +68,7 @@ def draw(layers: Sequence[int], unit: str, seed: int) -> Network:
 
 
 def off_kinks(network: Network, distance: float = 1e-3) -> bool:
-    """Whether no z lies where a unit may have a kink, at 0 or at 1: there a difference has no meaning."""
+    """Whether no |z| is near 0 or 1, the kinks of the units, where centred differences are invalid."""
     a = network.x
     for W, b in zip(network.W[:-1], network.b[:-1], strict=True):
         z = W @ a + b
@@ -104,7 +106,7 @@ def by_autograd(network: Network) -> list[Tensor]:
 
 
 def by_differences(network: Network, J: Callable[[Network], Tensor] | None = None) -> list[Tensor]:
-    """Of the score, or of any other number J of the network."""
+    """Centred differences of delta^T output, or of another scalar J of the network."""
 
     def score(network: Network) -> Tensor:
         return _output(affine, UNITS[network.unit].f, network) @ network.delta
@@ -113,7 +115,7 @@ def by_differences(network: Network, J: Callable[[Network], Tensor] | None = Non
 
 
 def _differences(J: Callable[[Any], Tensor], network: Any) -> list[Tensor]:
-    """Centred differences of J by one theta after the other."""
+    """Centred differences of J with respect to each theta."""
     thetas = list(network.thetas)
 
     def gradient(k: int) -> Tensor:
@@ -122,7 +124,7 @@ def _differences(J: Callable[[Any], Tensor], network: Any) -> list[Tensor]:
     return [gradient(k) for k in range(len(thetas))]
 
 
-ROADS: dict[str, Callable[[Network], list[Tensor]]] = {
+METHODS: dict[str, Callable[[Network], list[Tensor]]] = {
     "elements (1.5)": by_elements,
     "matrices (1.6)": by_matrices,
     "our Functions": by_functions,
@@ -132,7 +134,7 @@ ROADS: dict[str, Callable[[Network], list[Tensor]]] = {
 
 
 def networks(count: int) -> Iterator[Network]:
-    """Networks of all units, of many sizes and depths, away from the kinks."""
+    """Random networks of all units and of various sizes and depths, away from the kinks."""
     seed = 0
     for i in range(count):
         layers = [1 + (i + k) % 5 for k in range(3 + i % 3)]
@@ -149,7 +151,7 @@ Thetas = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 class Recurrent(NamedTuple):
-    """A recurrent layer, with its input x and its weights W, H, b, a_0; and what reaches its states from J."""
+    """A recurrent layer: its tensors x, W, H, b, a_0, and the gradient of J with respect to its states."""
 
     unit: str
     thetas: Thetas
@@ -161,7 +163,7 @@ class Recurrent(NamedTuple):
 
 
 def draw_recurrent(T: int, n: int, m: int, unit: str, seed: int) -> Recurrent:
-    """Standard normal numbers."""
+    """Recurrent layer with standard normal values."""
     generator = torch.Generator().manual_seed(seed)
     shapes = ((T, m), (T, n), (m, n), (m, m), (m,), (m,))
     error, *thetas = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes)
@@ -170,7 +172,7 @@ def draw_recurrent(T: int, n: int, m: int, unit: str, seed: int) -> Recurrent:
 
 
 def _states(linear: Call, f: Callable[[Tensor], Tensor], layer: Recurrent) -> Iterator[tuple[Tensor, Tensor]]:
-    """z_t and a_t, step by step."""
+    """(z_t, a_t) of every step."""
     x, W, H, b, a = layer.thetas
     for x_t in x:
         z = linear(x_t, W, b) + H @ a
@@ -179,7 +181,7 @@ def _states(linear: Call, f: Callable[[Tensor], Tensor], layer: Recurrent) -> It
 
 
 def off_kinks_in_time(layer: Recurrent, distance: float = 1e-3) -> bool:
-    """Whether no z_t lies where a unit may have a kink."""
+    """Whether no |z_t| is near 0 or 1, the kinks of the units."""
     z = torch.stack([z for z, _ in _states(F.linear, UNITS[layer.unit].f, layer)])
     return not bool(((z.abs() - torch.tensor([[[0.0]], [[1.0]]])).abs() <= distance).any())
 
@@ -205,7 +207,7 @@ def through_time_by_autograd(layer: Recurrent) -> list[Tensor]:
 
 
 def through_time_by_differences(layer: Recurrent, J: Callable[[Recurrent], Tensor] | None = None) -> list[Tensor]:
-    """Of sum(error o a), or of any other number J of the layer."""
+    """Centred differences of sum(error o a), or of another scalar J of the layer."""
 
     def weighted(layer: Recurrent) -> Tensor:
         return (elman(*layer.thetas, f=UNITS[layer.unit].f) * layer.error).sum()
@@ -213,9 +215,9 @@ def through_time_by_differences(layer: Recurrent, J: Callable[[Recurrent], Tenso
     return _differences(J or weighted, layer)
 
 
-ROADS_THROUGH_TIME: dict[str, Callable[[Recurrent], list[Tensor]]] = dict(
+METHODS_THROUGH_TIME: dict[str, Callable[[Recurrent], list[Tensor]]] = dict(
     zip(
-        ROADS,
+        METHODS,
         (
             through_time_by_elements,
             through_time_by_matrices,
@@ -229,7 +231,7 @@ ROADS_THROUGH_TIME: dict[str, Callable[[Recurrent], list[Tensor]]] = dict(
 
 
 def recurrent_layers(count: int) -> Iterator[Recurrent]:
-    """Layers of all units, of many sizes and lengths, away from the kinks."""
+    """Random recurrent layers of all units and of various sizes and lengths, away from the kinks."""
     seed = 0
     for i in range(count):
         sizes = 1 + i % 6, 1 + i % 4, 1 + i % 5
@@ -239,13 +241,13 @@ def recurrent_layers(count: int) -> Iterator[Recurrent]:
         yield layer
 
 
-def errors(roads: dict[str, Callable[[Any], list[Tensor]]], at: Iterable[Any]) -> dict[str, float]:
-    """The largest relative error of each road over some networks, against the median of the five."""
-    worst = dict.fromkeys(roads, 0.0)
-    for network in at:
-        found = {road: walk(network) for road, walk in roads.items()}
+def errors(methods: dict[str, Callable[[Any], list[Tensor]]], networks: Iterable[Any]) -> dict[str, float]:
+    """Largest relative error of each method over some networks, with the median of the methods as the reference."""
+    largest = dict.fromkeys(methods, 0.0)
+    for network in networks:
+        found = {name: method(network) for name, method in methods.items()}
         for gradients in zip(*found.values(), strict=True):
             median = torch.stack([g.detach() for g in gradients]).median(0).values
-            for road, g in zip(found, gradients, strict=True):
-                worst[road] = max(worst[road], relative_error(g.detach(), median))
-    return worst
+            for name, g in zip(found, gradients, strict=True):
+                largest[name] = max(largest[name], relative_error(g.detach(), median))
+    return largest
