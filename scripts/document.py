@@ -1,9 +1,9 @@
-"""Writes the API document: HTML from the docstrings, for reading without a network.
+"""Writes the API documentation: HTML from the docstrings, for offline reading.
 
 python scripts/document.py               into runs/docs
 python scripts/document.py --out site
 
-Formulas between ``$$`` and ``$$`` become MathML, which browsers show by themselves.
+Formulas between ``$$`` and ``$$`` become MathML, which browsers render without JavaScript.
 """
 
 import html
@@ -26,23 +26,23 @@ FORMULA = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 
 
 def with_formulas(to_html: Callable[[str], str]) -> Callable[[str], str]:
-    """Markdown to HTML around the formulas, which it would take for markup of its own."""
+    """Wrap a Markdown converter so that it leaves formulas, which contain Markdown's special characters, alone."""
 
-    def convert_around(text: str) -> str:
+    def convert_text(text: str) -> str:
         formulas: list[str] = []
 
-        def set_aside(found: re.Match[str]) -> str:
-            formulas.append(convert(found[1].strip(), display="block"))
+        def replace_by_placeholder(match: re.Match[str]) -> str:
+            formulas.append(convert(match[1].strip(), display="block"))
             return f"FORMULA{len(formulas) - 1}ENDS"
 
-        page = to_html(FORMULA.sub(set_aside, text))
-        return re.sub(r"FORMULA(\d+)ENDS", lambda found: formulas[int(found[1])], page)
+        page = to_html(FORMULA.sub(replace_by_placeholder, text))
+        return re.sub(r"FORMULA(\d+)ENDS", lambda match: formulas[int(match[1])], page)
 
-    return convert_around
+    return convert_text
 
 
 def modules() -> list[str]:
-    """In the order of their names; what begins with an underscore is not for users."""
+    """Names of the public modules, sorted; those with a leading underscore are private."""
     found = pkgutil.walk_packages(cs224d_l3.__path__, "cs224d_l3.")
     return [module.name for module in found if "._" not in module.name]
 
@@ -52,35 +52,35 @@ SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 
 
 def broken_links(folder: Path) -> dict[Path, set[str]]:
-    """Links within the document that lead nowhere, by page."""
+    """Broken internal links, by page."""
     pages = {path.resolve(): SCRIPT.sub("", path.read_text(encoding="utf-8")) for path in folder.rglob("*.html")}
-    places = {path: set(re.findall(r'\bid="([^"]+)"', page)) for path, page in pages.items()}
+    anchors = {path: set(re.findall(r'\bid="([^"]+)"', page)) for path, page in pages.items()}
     broken: dict[Path, set[str]] = {}
     for path, page in pages.items():
         for link, _ in LINK.findall(page):
-            name, _, place = html.unescape(link).partition("#")
+            name, _, anchor = html.unescape(link).partition("#")
             target = (path.parent / name).resolve() if name else path
-            if target not in places or (place and place not in places[target]):
+            if target not in anchors or (anchor and anchor not in anchors[target]):
                 broken.setdefault(path, set()).add(link)
     return broken
 
 
 def unlink(folder: Path) -> None:
-    """Leaves the text of links to what is documented elsewhere: to methods that torch's classes have, for one."""
+    """Replace broken links, for example to inherited methods of torch's classes, by their text."""
     for path, links in broken_links(folder).items():
         page = path.read_text(encoding="utf-8")
-        page = LINK.sub(lambda found, links=links: found[2] if found[1] in links else found[0], page)  # type: ignore[misc]
+        page = LINK.sub(lambda match, links=links: match[2] if match[1] in links else match[0], page)  # type: ignore[misc]
         path.write_text(page, encoding="utf-8")
 
 
 def document(out: Path = Path("runs/docs")) -> None:
-    """Write the API document.
+    """Write the API documentation.
 
     Args:
-        out: the folder.
+        out: output folder.
     """
     if out.exists() and not out.is_dir():
-        raise ValueError(f"out must be a folder, and {out} is a file")
+        raise ValueError(f"out must be a folder, got the file {out}")
     pdoc.render.configure(
         docformat="google",
         footer_text=f"cs224d_l3 {cs224d_l3.__version__}",
@@ -88,7 +88,7 @@ def document(out: Path = Path("runs/docs")) -> None:
         show_source=True,
         include_undocumented=False,
     )
-    for name in gradient_check.__all__:  # those that are imported when they are asked for
+    for name in gradient_check.__all__:  # resolve lazily imported names
         setattr(gradient_check, name, getattr(gradient_check, name))
     filters = pdoc.render.env.filters
     before = filters["to_html"]

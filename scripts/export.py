@@ -1,12 +1,12 @@
-"""Takes a trained model out of here: as a program for torch.export.load, and its word vectors in GloVe's text form.
+"""Exports a trained model, as a program for torch.export.load, and its word vectors in GloVe's text format.
 
 python scripts/export.py                                          runs/window.pt to runs/window.pt2
 python scripts/export.py runs/language_model.pt --vectors vectors.txt
 
-The program reads words as numbers, (B, size), and for a tagger how they are capitalised, (B, size), and gives the
-scores, (B, K), or (B,) of a max-margin tagger, of a batch of any size. Words, tags and settings are beside it as JSON:
-``torch.export.load(path, extra_files={"model.json": ""})``. Of a recurrent language model the program makes one step:
-it reads a word (B, 1) and the state before it (B, m), and gives scores (B, 1, V) and the state after.
+Inputs of the program are word indices, (B, size), and for a tagger capitalisation features, (B, size), for any batch
+size B; outputs are scores, (B, K), or (B,) for a max-margin tagger. Words, tags and settings are stored in the file as
+JSON: ``torch.export.load(path, extra_files={"model.json": ""})``. The program of a recurrent language model is one
+step: from a word, (B, 1), and a hidden state, (B, m), to scores, (B, 1, V), and the next hidden state.
 """
 
 import io
@@ -32,21 +32,21 @@ class Settings:
     """Export a trained model."""
 
     checkpoint: Annotated[Path, tyro.conf.Positional] = Path("runs/window.pt")
-    """What train_window.py or train_language_model.py has written."""
+    """Checkpoint written by train_window.py or train_language_model.py."""
     program: Path | None = None
-    """The program for torch.export.load; none: named after the checkpoint, unless --vectors is given."""
+    """Output file of the program; none: named after the checkpoint, unless --vectors is given."""
     vectors: Path | None = None
-    """The word vectors, in GloVe's text form."""
+    """Output file of the word vectors, in GloVe's text format."""
 
 
-def export(model: nn.Module, reads: list[Tensor]) -> torch.export.ExportedProgram:
-    """The model as a program, for batches of any size."""
-    sizes = tuple({0: Dim("B")} for _ in reads)
+def export(model: nn.Module, inputs: list[Tensor]) -> torch.export.ExportedProgram:
+    """Export a model with a dynamic batch size."""
+    sizes = tuple({0: Dim("B")} for _ in inputs)
     try:
-        return torch.export.export(model.eval(), tuple(reads), dynamic_shapes=sizes, strict=False)
+        return torch.export.export(model.eval(), tuple(inputs), dynamic_shapes=sizes, strict=False)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"torch {torch.__version__} cannot export the model; a newer one may: {reason}") from error
+        raise ValueError(f"torch {torch.__version__} cannot export the model, a newer version may: {reason}") from error
 
 
 def main() -> None:
@@ -55,31 +55,35 @@ def main() -> None:
     program = settings.program
     if program is None and settings.vectors is None:
         program = settings.checkpoint.with_suffix(".pt2")
-    written = [path for path in (program, settings.vectors) if path is not None]
-    for path in written:
+    outputs = [path for path in (program, settings.vectors) if path is not None]
+    for path in outputs:
         check_output(path)
-    if len({path.absolute() for path in (settings.checkpoint, *written)}) <= len(written):
-        raise ValueError("checkpoint, program and vectors must be different files")
+    files = [settings.checkpoint, *outputs]
+    if len({path.absolute() for path in files}) < len(files):
+        raise ValueError(f"checkpoint, program and vectors must be different files, got {', '.join(map(str, files))}")
     cpu = torch.device("cpu")
     model: Any
     meta: dict[str, Any]
     if "language" in content:
-        language = Generator.load(settings.checkpoint, cpu)
-        model, words, L = language.model, language.vocabulary.words, language.model.L.weight
-        meta = {"words": words, "network": language.network, "text": language.text}
+        generator = Generator.load(settings.checkpoint, cpu)
+        model, words, L = generator.model, generator.vocabulary.words, generator.model.L.weight
+        meta = {"words": words, "network": generator.network, "text": generator.text}
         if isinstance(model, RecurrentLanguageModel):
-            reads, names = [torch.zeros(2, 1, dtype=torch.int64), torch.zeros(2, len(model.hidden.b))], ["words", "a_0"]
+            inputs, names = (
+                [torch.zeros(2, 1, dtype=torch.int64), torch.zeros(2, len(model.hidden.b))],
+                ["words", "a_0"],
+            )
         else:
-            reads, names = [torch.zeros(2, model.size, dtype=torch.int64)], ["words"]
+            inputs, names = [torch.zeros(2, model.size, dtype=torch.int64)], ["words"]
     else:
         tagger = Tagger.load(settings.checkpoint, cpu)
         model, words, L = tagger.model, tagger.vocabulary.words, tagger.model.input.L.weight
         meta = {"words": words, "tags": tagger.tags, "network": tagger.network, "threshold": tagger.threshold}
-        reads, names = [torch.zeros(2, tagger.network["window"], dtype=torch.int64)], ["words"]
+        inputs, names = [torch.zeros(2, tagger.network["window"], dtype=torch.int64)], ["words"]
         if tagger.network["capitalisation"]:
-            reads, names = [*reads, reads[0].clone()], ["words", "features"]
+            inputs, names = [*inputs, inputs[0].clone()], ["words", "features"]
     if program is not None:
-        exported, memory = export(model, reads), io.BytesIO()
+        exported, memory = export(model, inputs), io.BytesIO()
         torch.export.save(exported, memory, extra_files={"model.json": json.dumps(meta)})
         with atomic_write(program) as partial:
             partial.write_bytes(memory.getvalue())

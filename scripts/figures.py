@@ -1,6 +1,6 @@
-"""Draws the notes' figures from our own code: networks trained by it, units and derivatives computed by it.
+"""Draws the figures of the notes, with networks trained and derivatives computed by this package.
 
-python scripts/figures.py                       all of them into runs/figures, as PNG and SVG
+python scripts/figures.py                       all figures, as PNG and SVG in runs/figures
 python scripts/figures.py units rates --out pictures
 
 1 boundary, 2 neuron, 3 layer, 4 window, 5 network, 6 weight, 7 and 8 errors, 9 to 14 units, 15 rates.
@@ -26,7 +26,7 @@ from training.command import run
 
 
 def interleaved(n: int = 240) -> tuple[Tensor, Tensor]:
-    """Two half circles, one in the other's bend."""
+    """Two interleaved half circles with noise: points and their classes."""
     generator = torch.Generator().manual_seed(4)
     angle = torch.rand(n, generator=generator) * torch.pi
     noise = 0.16 * torch.randn(n, 2, generator=generator)
@@ -37,7 +37,7 @@ def interleaved(n: int = 240) -> tuple[Tensor, Tensor]:
 
 
 def train_classifier(model: nn.Module, x: Tensor, target: Tensor, steps: int = 600) -> float:
-    """Trains on all of it; returns the share that is told right, in per cent."""
+    """Full-batch training; returns the training accuracy in per cent."""
     optimizer = AdaGrad(model.parameters(), lr=0.3)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -47,28 +47,28 @@ def train_classifier(model: nn.Module, x: Tensor, target: Tensor, steps: int = 6
 
 
 def boundary() -> Figure:
-    """Figure 1: what a linear classifier cannot tell apart, ten tanh units can."""
+    """Figure 1: decision boundaries of a linear classifier and of ten tanh units."""
     torch.manual_seed(0)
     x, target = interleaved()
     models = {
         "linear": Layer(2, 2, None),
         "ten tanh units": nn.Sequential(Layer(2, 10, None), Tanh(), Layer(10, 2, None)),
     }
-    made, axes = figure(7.6, 3.5, 2)
+    drawing, axes = figure(7.6, 3.5, 2)
     u, v = torch.meshgrid(torch.linspace(-1.7, 2.7, 121), torch.linspace(-1.25, 1.6, 81), indexing="xy")
     for ax, (name, model) in zip(axes, models.items(), strict=True):
-        right = train_classifier(model, x, target)
+        accuracy = train_classifier(model, x, target)
         with torch.no_grad():
             z = model(torch.stack([u, v], -1).view(-1, 2))
-        lead = (z[:, 1] - z[:, 0]).view(u.shape)
-        ax.contourf(u, v, lead, levels=[-1e9, 0, 1e9], colors=["#fbe9dd", SHADE])
-        ax.contour(u, v, lead, levels=[0], colors=[INK], linewidths=1.4)
+        margin = (z[:, 1] - z[:, 0]).view(u.shape)
+        ax.contourf(u, v, margin, levels=[-1e9, 0, 1e9], colors=["#fbe9dd", SHADE])
+        ax.contour(u, v, margin, levels=[0], colors=[INK], linewidths=1.4)
         for k, color, marker in ((0, RED, "o"), (1, BLUE, "^")):
-            some = x[target == k]
-            ax.scatter(some[:, 0], some[:, 1], s=16, color=color, marker=marker, ec="white", lw=0.4)
-        ax.set_title(f"{name}: {right:.0f} % right")
+            points = x[target == k]
+            ax.scatter(points[:, 0], points[:, 1], s=16, color=color, marker=marker, ec="white", lw=0.4)
+        ax.set_title(f"{name}: {accuracy:.0f} % right")
         ax.set(xticks=[], yticks=[], xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
-    return made
+    return drawing
 
 
 # ---------------------------------------------------------------------------------------- 2-8 the networks
@@ -76,7 +76,7 @@ def boundary() -> Figure:
 
 def neuron() -> Figure:
     """Figure 2: a = sigma(w^T x + b)."""
-    made, (ax,) = figure(5.6, 2.9)
+    drawing, (ax,) = figure(5.6, 2.9)
     net = Network(ax, [4, 1, 1], gap=2.2)
     for i in range(1, 5):
         net.line((1, i), (2, 1), INK, 1.2)
@@ -88,16 +88,14 @@ def neuron() -> Figure:
     net.label(2.2, -1.05, r"$z = w^T x + b$")
     net.label(4.4, -1.05, r"$a = \frac{1}{1 + e^{-z}}$", size=12)
     net.frame(above=0.3, below=0.3, right=1.0)
-    return made
+    return drawing
 
 
 def layer() -> Figure:
-    """Figure 3: a layer, every neuron of which reads the same x."""
-    made, (ax,) = figure(5.2, 3.1)
+    """Figure 3: a layer of neurons with the same input x."""
+    drawing, (ax,) = figure(5.2, 3.1)
     net = Network(ax, [4, 3, 3], gap=2.4)
-    for i in range(1, 5):
-        for j in range(1, 4):
-            net.line((1, i), (2, j), PALE, 1.0)
+    net.connect(1, PALE, 1.0)
     for j in range(1, 4):
         net.arrow((2, j), (3, j), INK)
     texts = {(1, i): f"$x_{i}$" for i in range(1, 5)} | {(2, j): r"$\sigma$" for j in range(1, 4)}
@@ -106,19 +104,16 @@ def layer() -> Figure:
     net.label(2.4, -1.9, r"$z = Wx + b$")
     net.label(4.8, -1.9, r"$a = \sigma(z)$")
     net.frame(above=0.4, below=0.6)
-    return made
+    return drawing
 
 
 def window() -> Figure:
-    """Figure 4: the window network, from the words of a window to its score."""
-    made, (ax,) = figure(7.6, 3.9)
+    """Figure 4: the window network, from the word vectors of a window to its score."""
+    drawing, (ax,) = figure(7.6, 3.9)
     net = Network(ax, [5, 8, 1], gap=3.4)
-    for i in range(1, 6):
-        for j in range(1, 9):
-            net.line((1, i), (2, j), PALE, 0.6)
-    for j in range(1, 9):
-        net.line((2, j), (3, 1), PALE, 0.9)
-    net.neurons({(3, 1): "$s$"} | {(1, i): f"$L_{{w_{i}}}$" for i in range(1, 6)}, strong={(1, 3): RED})
+    net.connect(1, PALE, 0.6)
+    net.connect(2, PALE, 0.9)
+    net.neurons({(3, 1): "$s$"} | {(1, i): f"$L_{{w_{i}}}$" for i in range(1, 6)}, highlighted={(1, 3): RED})
     for i, word in enumerate(("Museums", "in", "Paris", "are", "amazing"), start=1):
         x, y = net.at((1, i))
         net.label(x - 0.55, y, word, RED if word == "Paris" else INK, ha="right")
@@ -128,7 +123,7 @@ def window() -> Figure:
     net.label(5.3, 2.2, r"$U \in \mathbb{R}^{8}$", BLUE)
     net.label(6.8, -1.0, r"$s = U^T a$")
     net.frame(left=1.9, right=0.7, above=0.4, below=0.8)
-    return made
+    return drawing
 
 
 def _four_two_one(ax: Axes) -> Network:
@@ -141,8 +136,8 @@ NAMES = (
 
 
 def network() -> Figure:
-    """Figure 5: the 4-2-1 network in the notes' letters."""
-    made, (ax,) = figure(5.8, 3.3)
+    """Figure 5: the 4-2-1 network in the notes' notation."""
+    drawing, (ax,) = figure(5.8, 3.3)
     net = _four_two_one(ax)
     net.weights()
     net.neurons(NAMES)
@@ -151,31 +146,31 @@ def network() -> Figure:
     net.label(1.35, -1.75, "$W^{(1)}$", BLUE)
     net.label(4.05, -0.85, "$W^{(2)}$", BLUE)
     net.frame(above=0.75, below=0.3, left=0.9, right=0.7)
-    return made
+    return drawing
 
 
 def weight() -> Figure:
-    """Figure 6: the only part of the network that W_14 has to do with."""
-    made, (ax,) = figure(5.8, 3.3)
+    """Figure 6: the path from W_14 to the score."""
+    drawing, (ax,) = figure(5.8, 3.3)
     net = _four_two_one(ax)
-    net.weights(strong={((1, 4), (2, 1)): RED, ((2, 1), (3, 1)): RED})
-    net.neurons(NAMES, strong={(1, 4): RED, (2, 1): RED, (3, 1): RED})
+    net.weights(highlighted={((1, 4), (2, 1)): RED, ((2, 1), (3, 1)): RED})
+    net.neurons(NAMES, highlighted={(1, 4): RED, (2, 1): RED, (3, 1): RED})
     net.label(1.15, -1.0, "$W_{14}^{(1)}$", RED)
     net.label(4.2, 0.6, "$W_{1}^{(2)}$", RED)
     net.label(2.7, -2.0, r"$\partial s / \partial W_{14}^{(1)} = \delta_1^{(2)} a_4^{(1)}$", size=11)
     net.frame(above=0.2, below=0.7)
-    return made
+    return drawing
 
 
 def errors() -> Figure:
-    """Figures 7 and 8: an error goes back along its weight; from several, their sum does."""
-    made, axes = figure(8.2, 3.0, 2)
+    """Figures 7 and 8: backpropagation of an error from one neuron, and from several, whose errors are summed."""
+    drawing, axes = figure(8.2, 3.0, 2)
     k, after = "{(k)}", "{(k+1)}"
     for ax, targets in zip(axes, ((1,), (1, 2)), strict=True):
         net = Network(ax, [1, len(targets)], gap=3.6)
         for i in targets:
             net.line((1, 1), (2, i), PALE, 1.2)
-            net.arrow((2, i), (1, 1), RED, bend=0.0)
+            net.arrow((2, i), (1, 1), RED)
         net.neurons({(1, 1): "$j$"} | {(2, i): "$i$" if len(targets) == 1 else f"${i}$" for i in targets})
         for i in targets:
             x, y = net.at((2, i))
@@ -186,7 +181,7 @@ def errors() -> Figure:
         net.label(0.9, -1.55, rf"$\delta_j^{k} = f'(z_j^{k}) \, {total}$", RED, 12)
         ax.set_xlim(-0.9, 5.2)
         ax.set_ylim(-2.0, 1.2)
-    return made
+    return drawing
 
 
 # ------------------------------------------------------------------------------------------ 9-14 the units
@@ -203,19 +198,19 @@ FORMULAS = {
 
 
 def units() -> Figure:
-    """Figures 9 to 14: each unit with its derivative, which jumps at the kinks."""
-    made = Figure(figsize=(8.4, 5.2), layout="constrained")
-    for ax, (name, (formula, reach)) in zip(made.subplots(2, 3).flat, FORMULAS.items(), strict=True):
+    """Figures 9 to 14: the units and their derivatives, which are discontinuous at the kinks."""
+    drawing = Figure(figsize=(8.4, 5.2), layout="constrained")
+    for ax, (name, (formula, reach)) in zip(drawing.subplots(2, 3).flat, FORMULAS.items(), strict=True):
         unit = UNITS[name]
         edges = [-reach, *KINKS.get(name, ()), reach]
         for i, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
-            z = torch.linspace(start + 1e-6, end - 1e-6, 80, dtype=torch.float64)  # between two kinks
+            z = torch.linspace(start + 1e-6, end - 1e-6, 80, dtype=torch.float64)  # between adjacent kinks
             ax.plot(z, unit.f(z), color=BLUE, label="$f(z)$" if i == 0 else None)
             ax.plot(z, unit.f_prime(z), color=RED, ls="--", label="$f'(z)$" if i == 0 else None)
         for kink in KINKS.get(name, ()):
-            at = torch.tensor(kink, dtype=torch.float64)
-            ax.plot(kink, unit.f(at), "o", color=BLUE, ms=4)
-            ax.plot(kink, unit.f_prime(at), "o", color=RED, ms=5)  # the value that is taken at the kink
+            z = torch.tensor(kink, dtype=torch.float64)
+            ax.plot(kink, unit.f(z), "o", color=BLUE, ms=4)
+            ax.plot(kink, unit.f_prime(z), "o", color=RED, ms=5)  # the subgradient used at the kink
         ax.axhline(0, color=PALE, lw=0.8, zorder=0)
         ax.axvline(0, color=PALE, lw=0.8, zorder=0)
         ax.set_title(formula)
@@ -223,19 +218,19 @@ def units() -> Figure:
         ax.margins(y=0.12)
         if name == "sigmoid":
             ax.legend(loc="upper left")
-    return made
+    return drawing
 
 
 # ----------------------------------------------------------------------------------------------- 15 rates
 
 
 def bowl(theta: Tensor) -> Tensor:
-    """A valley ten times as steep one way as the other."""
+    """Quadratic objective with a condition number of 10."""
     return 0.5 * (theta[..., 0] ** 2 + 10 * theta[..., 1] ** 2)
 
 
 def descend(make: Callable[[list[Tensor]], torch.optim.Optimizer], steps: int) -> Tensor:
-    """The places that an optimizer comes by, (steps + 1, 2)."""
+    """Trajectory of an optimizer on the bowl, (steps + 1, 2)."""
     theta = torch.tensor([-4.0, 1.7], requires_grad=True)
     optimizer, path = make([theta]), [theta.detach().clone()]
     for _ in range(steps):
@@ -247,8 +242,8 @@ def descend(make: Callable[[list[Tensor]], torch.optim.Optimizer], steps: int) -
 
 
 def rates() -> Figure:
-    """Figure 15: a rate that overshoots and one that converges, on one bowl; AdaGrad, a rate for each parameter."""
-    made, axes = figure(9.2, 3.0, 3)
+    """Figure 15: a learning rate that overshoots, one that converges, and AdaGrad, which adapts it by parameter."""
+    drawing, axes = figure(9.2, 3.0, 3)
     u, v = torch.meshgrid(torch.linspace(-5, 5, 61), torch.linspace(-3.2, 3.2, 61), indexing="xy")
     J = bowl(torch.stack([u, v], -1))
     cases: dict[str, tuple[Callable[[list[Tensor]], torch.optim.Optimizer], int]] = {
@@ -264,7 +259,7 @@ def rates() -> Figure:
         ax.plot(0, 0, "+", color=INK, ms=9, mew=1.6)
         ax.set_title(f"{title}\n$J$ = {bowl(path[0]):.1f} to {bowl(path[-1]):.2g} in {steps} steps", fontsize=10)
         ax.set(xlim=(-5, 5), ylim=(-3.2, 3.2), xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
-    return made
+    return drawing
 
 
 FIGURES = {f.__name__: f for f in (boundary, neuron, layer, window, network, weight, errors, units, rates)}
@@ -278,9 +273,9 @@ def draw(
     """Draw the notes' figures.
 
     Args:
-        names: those to be drawn; all where none is named.
-        out: the folder.
-        formats: what matplotlib can write.
+        names: figures to draw; none: all.
+        out: output folder.
+        formats: file formats, of those that matplotlib supports.
     """
     if unknown := [name for name in names if name not in FIGURES]:
         raise ValueError(f"names must be among {', '.join(FIGURES)}, got {', '.join(unknown)}")
@@ -289,8 +284,7 @@ def draw(
         raise ValueError(f"formats must be among {', '.join(known)}, got {', '.join(unknown)}")
     for name in names or FIGURES:
         with mpl.rc_context(STYLE):
-            made = FIGURES[name]()
-            save(made, out / name, formats)
+            save(FIGURES[name](), out / name, formats)
         print(out / f"{name}.{formats[0]}")
 
 

@@ -1,8 +1,8 @@
-"""Continues a prompt with a language model that train_language_model.py has trained, or names a word's neighbours.
+"""Generates text with a language model trained by train_language_model.py, or prints a word's nearest neighbours.
 
 python scripts/generate.py "the for statement"
-python scripts/generate.py                            a sentence of its own
-python scripts/generate.py --nearest list             words whose vectors have the largest cosine with this one's
+python scripts/generate.py                            a sentence without a prompt
+python scripts/generate.py --nearest list             nearest neighbours by cosine similarity of the word vectors
 """
 
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ from training.command import pick_device, run
 
 @dataclass(frozen=True)
 class Settings:
-    """Continue a prompt, or name the nearest words."""
+    """Generate text from a prompt, or print the nearest neighbours of a word."""
 
     prompt: Annotated[str, tyro.conf.Positional] = ""
-    """Words to begin with, all of the vocabulary; none for a sentence of its own."""
+    """Beginning of the text, in words of the vocabulary; none: a new sentence."""
     nearest: str | None = None
-    """Print the words nearest to this one, with their cosines, instead."""
+    """Print the nearest neighbours of this word, with their cosine similarities, instead."""
     length: int = 40
     """Maximum number of words to generate."""
     temperature: float = 0.8
-    """Below 1 likely words become likelier; 0 takes the most likely."""
+    """Sampling temperature: below 1 sharpens the distribution, 0 is greedy."""
     top_k: int = 50
-    """Draw from this many of the most likely words."""
+    """Number of most likely words to sample from."""
     seed: int = 0
-    """Random seed of the draws."""
+    """Random seed of the sampling."""
     checkpoint: Path = Path("runs/language_model.pt")
-    """The trained model, as train_language_model.py has written it."""
+    """Checkpoint written by train_language_model.py."""
     device: str = "auto"
     """cpu, cuda, or auto."""
     threads: int = 2
@@ -46,7 +46,7 @@ class Settings:
         check_number("temperature", self.temperature, at_least=0)
         check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
         if self.nearest is not None and self.prompt:
-            raise ValueError("give either a prompt or --nearest")
+            raise ValueError(f"prompt must be empty with --nearest, got {self.prompt!r}")
 
 
 def main() -> None:

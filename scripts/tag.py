@@ -1,4 +1,4 @@
-"""Tags sentences with a network that train_window.py has trained: one word a line, with its tag and its score."""
+"""Tags sentences with a network trained by train_window.py; prints a line per word: word, tag, score."""
 
 import sys
 from collections.abc import Iterator
@@ -15,57 +15,57 @@ from training.command import pick_device, run
 
 @dataclass(frozen=True)
 class Settings:
-    """Tag the words of a sentence, or of a file."""
+    """Tag the words of a sentence, or of a text file."""
 
     sentence: Annotated[str | None, tyro.conf.Positional] = None
-    """The sentence; none: --file."""
+    """Sentence to tag; none: --file."""
     file: Path | None = None
-    """A text, one sentence a line; - is standard input."""
+    """Text file to tag, one sentence a line; -: standard input."""
     checkpoint: Path = Path("runs/window.pt")
-    """What train_window.py has written."""
+    """Checkpoint written by train_window.py."""
     device: str = "auto"
     """cpu, cuda, or auto."""
 
     def __post_init__(self) -> None:
         if (self.sentence is None) == (self.file is None):
-            raise ValueError("give either a sentence or --file")
+            raise ValueError(f"exactly one of sentence and file must be given, got {self.sentence!r} and {self.file}")
         if self.sentence is not None and not self.sentence.strip():
-            raise ValueError("the sentence must hold a word")
+            raise ValueError(f"sentence must have a word, got {self.sentence!r}")
 
 
-LONGEST = 2**20  # bytes of a line; of a longer one each piece is a sentence
-TOGETHER = 8192  # words
+MAX_LINE = 2**20  # bytes; longer lines are split, each part a sentence
+BATCH = 8192  # minimum number of words per batch
 
 
 def sentences(settings: Settings) -> Iterator[list[str]]:
-    """The words of one sentence after another."""
+    """Words of each sentence of the input."""
     if settings.file is None:
         yield tokenize(settings.sentence or "")
     else:
         source = sys.stdin.buffer if settings.file == Path("-") else settings.file
-        yield from read_text(source, tokenize, LONGEST)
+        yield from read_text(source, tokenize, MAX_LINE)
 
 
-def together(text: Iterator[list[str]]) -> Iterator[list[list[str]]]:
-    """Sentences with some thousand words in all."""
-    some: list[list[str]] = []
+def batches(text: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    """Batches of sentences with at least ``BATCH`` words each, the last one excepted."""
+    batch: list[list[str]] = []
     words = 0
     for sentence in text:
-        some.append(sentence)
+        batch.append(sentence)
         words += len(sentence)
-        if words >= TOGETHER:
-            yield some
-            some, words = [], 0
-    if some:
-        yield some
+        if words >= BATCH:
+            yield batch
+            batch, words = [], 0
+    if batch:
+        yield batch
 
 
 def main() -> None:
     settings = tyro.cli(Settings)
     tagger = Tagger.load(settings.checkpoint, pick_device(settings.device))
-    for some in together(filter(None, sentences(settings))):
+    for batch in batches(filter(None, sentences(settings))):
         lines = []
-        for tagged in tagger.tag_all(some):
+        for tagged in tagger.tag_all(batch):
             lines += [f"{word}\t{tag}\t{score:.3f}" for word, tag, score in tagged]
             lines.append("")
         print("\n".join(lines), flush=True)

@@ -374,11 +374,11 @@ def test_an_exported_tagger_is_the_tagger(trained, objective: str) -> None:
 def test_tagging_a_stream_in_pieces(trained) -> None:
     folder, _ = trained
     text = "Ann lives in Rome . " * 40 + "\nBob lives in Oslo .\n"
-    with mock.patch("tag.TOGETHER", 7):
+    with mock.patch("tag.BATCH", 7):
         pieces = run("tag", "--file", "-", cwd=folder, stdin=text).stdout
     whole = run("tag", "--file", "-", cwd=folder, stdin=text).stdout
     assert pieces == whole
-    with mock.patch("tag.LONGEST", 100):
+    with mock.patch("tag.MAX_LINE", 100):
         cut = run("tag", "--file", "-", cwd=folder, stdin=text).stdout
     assert [line.split("\t")[0] for line in cut.split("\n") if line] == text.split()
     assert cut.count("\n\n") > 5

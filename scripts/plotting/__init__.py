@@ -1,1 +1,1 @@
-"""How pictures look, and networks as drawings."""
+"""Style of the pictures, and drawings of networks."""

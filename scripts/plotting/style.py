@@ -1,4 +1,4 @@
-"""How pictures look, and how they are saved."""
+"""Style of the pictures, and saving them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,18 +22,19 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 2.0,
     "savefig.dpi": 160,
-    "svg.hashsalt": "cs224d_l3",  # the same picture is the same file
+    "svg.hashsalt": "cs224d_l3",  # reproducible files
 }
 
 
 def figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    made = Figure(figsize=(width, height), layout="constrained")
-    axes = made.subplots(1, columns, squeeze=False)[0]
-    return made, list(axes)
+    """Figure with one row of axes."""
+    drawing = Figure(figsize=(width, height), layout="constrained")
+    axes = drawing.subplots(1, columns, squeeze=False)[0]
+    return drawing, list(axes)
 
 
-def save(made: Figure, path: Path, formats: Sequence[str]) -> None:
-    """The picture in every format, beside each other: ``path`` with the format as its ending."""
+def save(drawing: Figure, path: Path, formats: Sequence[str]) -> None:
+    """Save a figure in every format, as ``path`` with the format as its suffix."""
     for kind in formats:
         with atomic_write(path.with_name(f"{path.name}.{kind}")) as partial, partial.open("wb") as file:
-            made.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)
+            drawing.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)
