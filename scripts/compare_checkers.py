@@ -100,8 +100,9 @@ def samples(dtype: torch.dtype, most: int) -> Iterator[tuple[str, Callable[..., 
         if not op.supports_autograd or dtype not in op.supported_backward_dtypes("cpu"):
             continue
         with contextlib.suppress(Exception):  # a few samples need packages that are not installed
+            # extract_test_fn would search the stack for a unittest
             with mock.patch("torch.testing._internal.common_utils.extract_test_fn", create=True, return_value=None):
-                op_samples = op.sample_inputs("cpu", dtype, requires_grad=True)  # would search for a unittest
+                op_samples = op.sample_inputs("cpu", dtype, requires_grad=True)
             for sample in islice(op_samples, most):
                 leaves, spec = tree_flatten((sample.input, sample.args, sample.kwargs))
                 positions = [i for i, x in enumerate(leaves) if isinstance(x, Tensor)]

@@ -118,7 +118,7 @@ class Settings(RunSettings):
         check_number("average", self.average, at_least=0)
         check_number("dropout", self.dropout, at_least=0, below=1)
         if self.train is None and (self.dev or self.test):
-            raise ValueError("train must be given where dev or test is")
+            raise ValueError("train must be given with dev or test, got None")
 
     def network(self) -> dict[str, object]:
         """Arguments of Generator.build."""

@@ -79,7 +79,7 @@ class Settings(RunSettings):
         check_number("margin", self.margin, at_least=0)
         check_number("lr", self.lr, above=0)
         if self.train is None and self.dev:
-            raise ValueError("train must be given where dev is")
+            raise ValueError("train must be given with dev, got None")
 
 
 class Ranking(Task):
@@ -142,7 +142,7 @@ def main() -> None:
         vocabulary = text.vocabulary
         queries = dict(zip(settings.nearest, vocabulary.encode(settings.nearest).tolist(), strict=True))
         if unknown := [word for word, i in queries.items() if i == vocabulary.unknown]:
-            raise ValueError(f"nearest must name words of the text, got {', '.join(map(repr, unknown))}")
+            raise ValueError(f"nearest must have words of the vocabulary only, got {', '.join(map(repr, unknown))}")
         task = Ranking(settings, text, processes.device)
         training = Run(settings, task, generator, processes)
         training.log(

@@ -36,7 +36,7 @@ from training.scores import Score, best_threshold, by_majority, score_tags, win_
 from training.settings import RunSettings, read_settings
 from training.task import Dev, Task
 
-ENTITY = "ENTITY"  # the one tag of the max-margin objective
+ENTITY = "ENTITY"  # the only tag besides O with the max-margin objective
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Settings(RunSettings):
         check_number("dropout", self.dropout, at_least=0, below=1)
         check_number("unknown", self.unknown, at_least=0, at_most=1)
         if self.train is None and (self.dev or self.test):
-            raise ValueError("train must be given where dev or test is")
+            raise ValueError("train must be given with dev or test, got None")
 
 
 # ------------------------------------------------------------------------------------------------- data

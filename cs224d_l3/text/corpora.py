@@ -143,7 +143,7 @@ def capitalisation(word: str) -> int:
 
 
 class Vocabulary:
-    """Mapping from words to indices; index 0 is padding, 1 the unknown word.
+    """Mapping from words to indices; index 0 is padding and sentence end, 1 the unknown word.
 
     Args:
         words: words of the training text, in any order.

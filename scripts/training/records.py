@@ -35,7 +35,8 @@ class Records:
             partial.write_text("".join(line + "\n" for line in valid), encoding="utf-8")
         versions = {"cs224d_l3": cs224d_l3.__version__, "torch": torch.__version__, "python": platform.python_version()}
         with ExitStack() as opened:
-            self.file = opened.enter_context(path.open("ab", buffering=0))  # unbuffered: errors at their line
+            # unbuffered, so that a write error is raised at once
+            self.file = opened.enter_context(path.open("ab", buffering=0))
             with self._write_errors():
                 self._line(
                     {"step": step or 0, "settings": settings, "versions": versions, "machine": platform.platform()}

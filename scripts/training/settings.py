@@ -74,7 +74,7 @@ def read_settings(kind: type[S]) -> S:
     identified, _ = tyro.cli(_Resumed, default=_Resumed(cast(Path, default)), return_unknown_args=True)
     last = output_files(identified.out)["last"]
     if not last.exists():
-        raise ValueError(f"resume must have the state of a run to resume, got no file {last}")
+        raise ValueError(f"resume needs an existing run in out, got {identified.out} without {last}")
     saved, hints = load_checkpoint(last, {"settings"})["settings"], get_type_hints(kind)
     try:
         known = {field.name for field in fields(kind)} & saved.keys()
@@ -102,5 +102,5 @@ def _restore_type(value: Any, hint: Any) -> Any:
 
 def to_plain(settings: RunSettings) -> dict[str, Any]:
     """Settings as plain types, for checkpoints and JSON."""
-    own = {name: value for name, value in asdict(settings).items() if name not in ("resume", "accept_changes")}
-    return {n: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for n, v in own.items()}
+    values = {name: value for name, value in asdict(settings).items() if name not in ("resume", "accept_changes")}
+    return {n: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for n, v in values.items()}
