@@ -86,7 +86,7 @@ class Settings(RunSettings):
     lr_vectors: float = 0.07
     """Learning rate of the word vectors, which have no fan-in."""
     tau: float | None = None
-    """Epochs after which the learning rate decays as 1/t; none: no decay beside AdaGrad's."""
+    """Epochs after which the learning rate decays as 1/t; none: AdaGrad's decay only."""
     l2: float = 0.0
     """L2 penalty (lambda) on the weight matrices."""
     average: float = 0.5
