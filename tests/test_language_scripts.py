@@ -206,16 +206,15 @@ def test_without_files_it_reads_pythons_documentation(tmp_path: Path) -> None:
     assert "test perplexity" in result.stdout
 
 
-@pytest.mark.parametrize("unit", ["sigmoid", "hardtanh", "softsign", "relu", "leaky_relu"])
-def test_every_setting_runs(trained, unit: str) -> None:
+def test_every_setting_runs(trained) -> None:
     folder, kind, _ = trained
     result = run(
-        "train_language_model", "--model", kind, "--train", "train.txt", "--unit", unit, "--direct", "--tau", 1, "--l2",
-        1e-4, "--average", 0, "--lr-vectors", 0.1, "--dropout", 0.2, "--lower", "--max-words", 5, "--epochs", 2,
-        "--batch", 8, "--d", 4, "--hidden", 4, "--threads", 1, "--marks", "split", "--out", f"{unit}.pt", cwd=folder,
+        "train_language_model", "--model", kind, "--train", "train.txt", "--unit", "relu", "--direct", "--tau", 1,
+        "--l2", 1e-4, "--average", 0, "--lr-vectors", 0.1, "--dropout", 0.2, "--lower", "--max-words", 5, "--epochs", 2,
+        "--batch", 8, "--d", 4, "--hidden", 4, "--threads", 1, "--marks", "split", "--out", "every.pt", cwd=folder,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    content = torch.load(folder / f"{unit}.pt", weights_only=True)
+    content = torch.load(folder / "every.pt", weights_only=True)
     assert len(content["words"]) == 5
     assert content["text"] == {"lower": True, "split_marks": True}
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from cs224d_l3 import UNITS, activation, augmented_activation, check_gradients
+from cs224d_l3 import UNITS, activation, augmented_activation
 from evidence.gradient_methods import TORCH_UNITS
 from helpers import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
 
@@ -22,17 +22,6 @@ def test_the_bias_is_a_weight_on_an_input_of_one(batch: tuple[int, ...], n: int,
     assert_same_gradients(
         lambda x, wb: augmented_activation(x, wb, f), lambda x, wb: activation(x, wb[:-1], wb[-1], f), x, wb
     )
-
-
-def test_neuron_gradients_by_differences() -> None:
-    check_gradients(activation, [normal(2, 3), normal(3, seed=1), normal(seed=2)], order=2)
-    check_gradients(augmented_activation, [normal(2, 3), normal(4, seed=1)], order=2)
-
-
-def test_neuron_under_vmap() -> None:
-    x, w, b = normal(4, 2, 3, grad=False), normal(4, 3, grad=False), normal(4, grad=False)
-    expected = torch.stack([activation(*each) for each in zip(x, w, b, strict=True)])
-    torch.testing.assert_close(torch.func.vmap(activation)(x, w, b), expected)
 
 
 def test_neuron_names_what_does_not_fit() -> None:

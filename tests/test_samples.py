@@ -26,12 +26,6 @@ def margin_ranking_loss(s: Tensor, s_c: Tensor, y: Tensor, **options: Any) -> Te
 
 
 OURS: dict[str, Callable[..., Tensor]] = {
-    "sigmoid": cs224d_l3.sigmoid,
-    "tanh": cs224d_l3.tanh,
-    "nn.functional.hardtanh": cs224d_l3.hardtanh,
-    "nn.functional.softsign": cs224d_l3.softsign,
-    "nn.functional.relu": cs224d_l3.relu,
-    "nn.functional.leaky_relu": cs224d_l3.leaky_relu,
     "nn.functional.linear": cs224d_l3.affine,
     "nn.functional.embedding": lambda L, indices, **options: cs224d_l3.embedding(indices, L, **options),
     "nn.functional.margin_ranking_loss": margin_ranking_loss,

@@ -3,12 +3,15 @@
 import json
 import re
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 from unittest import mock
 
 import pytest
 import torch
 
-from cs224d_l3 import sliding_windows
+import train_language_model
+import train_vectors
+from cs224d_l3 import UNITS, sliding_windows
 from cs224d_l3.text import Tagger
 from cs224d_l3.text.arrays import positions
 from cs224d_l3.text.corpora import Sentence, capitalisation, read_vectors
@@ -103,16 +106,20 @@ def test_max_margin_prints_how_often_the_true_window_wins(trained) -> None:
     assert "Rome\tENTITY\t" in tagged.stdout
 
 
-@pytest.mark.parametrize("unit", ["sigmoid", "hardtanh", "softsign", "relu", "leaky_relu"])
-def test_every_setting_runs(trained, unit: str) -> None:
+@pytest.mark.parametrize("settings", [Settings, train_language_model.Settings, train_vectors.Settings])
+def test_every_unit_can_be_chosen(settings: type[Any]) -> None:
+    assert get_args(get_type_hints(settings)["unit"]) == tuple(UNITS)
+
+
+def test_every_setting_runs(trained) -> None:
     folder, _ = trained
     (folder / "vectors.txt").write_text("paris 1 0 0\nRome 0 1 0\nnever 0 0 1\n")
     result = run(
-        "train_window", "--train", "train.txt", "--vectors", "vectors.txt", "--unit", unit, "--l2", 1e-3, "--window", 3,
-        "--no-capitalisation", "--epochs", 2, "--out", f"{unit}.pt", cwd=folder,
+        "train_window", "--train", "train.txt", "--vectors", "vectors.txt", "--unit", "relu", "--l2", 1e-3,
+        "--window", 3, "--no-capitalisation", "--epochs", 2, "--out", "every.pt", cwd=folder,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    content = torch.load(folder / f"{unit}.pt", weights_only=True)
+    content = torch.load(folder / "every.pt", weights_only=True)
     assert content["model"]["input.L.weight"].shape == (len(content["words"]), 3)
 
 

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cs224d_l3 import SoftmaxCrossEntropyLoss, affine_softmax_cross_entropy, check_gradients, softmax_cross_entropy
-from helpers import EPS, assert_same_gradients, normal, seeds, sizes
+from cs224d_l3 import SoftmaxCrossEntropyLoss, affine_softmax_cross_entropy, softmax_cross_entropy
+from helpers import assert_same_gradients, normal, seeds, sizes
 
 reductions = st.sampled_from(["mean", "sum", "none"])
 
@@ -48,27 +48,10 @@ def test_far_scores_stay_finite() -> None:
     assert z.grad.tolist() == [[1.0, -1.0], [0.0, 0.0]]
 
 
-@pytest.mark.parametrize("dtype", EPS)
-def test_loss_keeps_the_precision(dtype: torch.dtype) -> None:
-    z, target = normal(6, 5, dtype=dtype), torch.arange(6) % 5
-    assert_same_gradients(lambda z: softmax_cross_entropy(z, target), lambda z: F.cross_entropy(z, target), z, order=1)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_large_scores_do_not_cancel(dtype: torch.dtype) -> None:
     z = torch.full((1, 2), torch.finfo(dtype).max / 8, dtype=dtype)
     torch.testing.assert_close(softmax_cross_entropy(z, torch.tensor([0])), torch.tensor(2.0).log().to(dtype))
-
-
-def test_loss_gradients_by_differences() -> None:
-    check_gradients(softmax_cross_entropy, [normal(3, 4), torch.tensor([0, 3, 3])], order=2)
-
-
-def test_loss_under_torch_func() -> None:
-    z, target = normal(5, 4, grad=False), torch.tensor([0, 1, 2, 3, 0])
-    for ours, torchs in [(softmax_cross_entropy, F.cross_entropy)]:
-        grad = torch.func.vmap(torch.func.grad(ours))(z, target)
-        torch.testing.assert_close(grad, torch.func.vmap(torch.func.grad(torchs))(z, target))
 
 
 def test_module_is_the_function() -> None:
