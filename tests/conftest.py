@@ -1,10 +1,13 @@
-"""Hypothesis profiles, and randomness through a fixture."""
+"""Hypothesis profiles, and fixtures: randomness, texts to train on."""
 
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
 import torch
+
+from helpers import COLUMNS, TEXT
 
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
@@ -15,3 +18,10 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(224)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "columns.txt").write_text(COLUMNS)
+    (tmp_path / "text.txt").write_text(TEXT)
+    return tmp_path

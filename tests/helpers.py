@@ -1,4 +1,4 @@
-"""What the tests draw, and a few things they all compare with."""
+"""What the tests draw and read, and a few things they all compare with."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +16,9 @@ unit_names = st.sampled_from(sorted(UNITS))
 batch_shapes = st.lists(st.integers(0, 3), max_size=2).map(tuple)
 sizes = st.integers(1, 5)
 seeds = st.integers(0, 2**31 - 1)
+
+COLUMNS = "".join(f"{who} O\nlives O\nin O\n{where} LOC\n. O\n\n" for who in "ABCDEFGH" for where in ("Rome", "Oslo"))
+TEXT = "the cat sat .\na the dog ran .\nthe dog sat .\n" * 12
 
 
 def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64, grad: bool = True) -> Tensor:

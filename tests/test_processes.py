@@ -1,0 +1,74 @@
+"""Training in two processes."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from cs224d_l3.text.files import load_checkpoint
+from running import Result, start
+from trainings import SMALL, TRAINERS, train
+
+ROOT = Path(__file__).parents[1]
+
+
+def torchrun(folder: Path, script: Path, *arguments: object, **environment: str) -> Result:
+    local = ("--standalone", "--local-addr", "127.0.0.1")  # where the name of the machine leads nowhere
+    command = ("-m", "torch.distributed.run", *local, "--nproc-per-node", 2, "--")
+    return start(*command, script, *arguments, cwd=folder, OMP_NUM_THREADS="1", **environment)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_available() or sys.platform == "win32", reason="needs gloo")
+@pytest.mark.parametrize("kind", ["softmax", "max-margin", "recurrent"])
+def test_two_processes_train_as_one(folder: Path, kind: str) -> None:
+    """Batches that two can share, and last ones of a single window."""
+    alone = ("--batch", 7, "--dropout", 0, "--lr", 0.1, "--epochs", 2)
+    alone += ("--unknown", 0) if kind != "recurrent" else ()
+    one = train(folder, kind, *alone)
+    assert one.returncode == 0, one.stderr
+    script, *own = TRAINERS[kind]
+    two = torchrun(folder, ROOT / "scripts" / f"{script}.py", *own, *SMALL, *alone, "--out", "two.pt")
+    assert two.returncode == 0, two.stderr
+    assert two.stdout.count("best epoch") == 1
+    lines = [
+        [line.rsplit("  ", 1)[0] for line in r.stdout.splitlines() if line.startswith("epoch")] for r in (one, two)
+    ]
+    assert lines[0] == lines[1]
+    models = [load_checkpoint(folder / name, {"model"})["model"] for name in (f"{kind}.pt", "two.pt")]
+    for name, theta in models[0].items():
+        torch.testing.assert_close(models[1][name], theta, rtol=1e-3, atol=1e-4)
+    assert len(load_checkpoint(folder / "two.last.pt", {"processes"})["processes"]) == 2
+    if kind == "recurrent":
+        (folder / "two.last.pt").rename(folder / "recurrent.last.pt")
+        refused = train(folder, kind, *alone, "--resume", "--epochs", 3)
+        assert re.search(r"resume.*processes.*recurrent\.last\.pt.*\b2\b.*\b1\b", refused.error)
+        assert train(folder, kind, *alone, "--resume", "--epochs", 3, "--accept-changes").returncode == 0
+
+
+FAULT = """
+import torch
+from training.command import run
+from training.processes import processes
+
+
+def main():
+    with processes(torch.device("cpu")) as together:
+        together.sums(1.0)
+        assert together.is_first, "a fault"
+        together.sums(1.0)
+
+
+run(main)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_available() or sys.platform == "win32", reason="needs gloo")
+def test_a_fault_in_one_process_ends_all(tmp_path: Path) -> None:
+    (tmp_path / "fault.py").write_text(FAULT)
+    result = torchrun(tmp_path, tmp_path / "fault.py", PYTHONPATH=str(ROOT / "scripts"))
+    assert result.returncode == 1
+    assert "AssertionError: a fault" in result.stderr
