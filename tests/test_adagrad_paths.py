@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import lr_scheduler as S
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cs224d_l3 import AdaGrad, _adagrad_kernels, _torch_adagrad
+from cs224d_l3 import AdaGrad, _adagrad_kernels, _torch
 from helpers import normal, seeds
 from stepping import WAYS, descend, net, notes, run, sparse
 
@@ -147,7 +147,7 @@ def test_without_torchs_private_names_the_steps_are_the_same(monkeypatch: pytest
         monkeypatch.delattr(torch, name)
     for name in ("_indices", "_values"):
         monkeypatch.setattr(Tensor, name, property(), raising=False)  # without a getter: no such attribute
-    spec = importlib.util.spec_from_file_location("names", _torch_adagrad.__file__)
+    spec = importlib.util.spec_from_file_location("names", _torch.__file__)
     assert spec is not None
     assert spec.loader is not None
     names = importlib.util.module_from_spec(spec)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cs224d_l3.text.arrays import Growing, InOrder, Shuffled, around
+from cs224d_l3.text.arrays import ArrayBuilder, InOrder, Shuffled, around
 
 
 @given(st.integers(0, 60), st.integers(1, 9), st.integers(0, 99))
@@ -16,8 +16,8 @@ def test_an_order_is_a_permutation_in_pieces(N: int, size: int, seed: int) -> No
     """Small enough for one, or in pieces; the same however it is read."""
     for at_once in (16, 100):
         with (
-            mock.patch("cs224d_l3.text.arrays.SHUFFLED_AT_ONCE", at_once),
-            mock.patch("cs224d_l3.text.arrays.PIECE", 4),
+            mock.patch("cs224d_l3.text.arrays.SHUFFLE_BUFFER", at_once),
+            mock.patch("cs224d_l3.text.arrays.BLOCK", 4),
         ):
             orders = [Shuffled(N, size, torch.Generator().manual_seed(seed)) for _ in range(2)]
             forward = [orders[0][i].tolist() for i in range(len(orders[0]))]
@@ -31,7 +31,7 @@ def test_an_order_is_a_permutation_in_pieces(N: int, size: int, seed: int) -> No
 
 def test_an_order_in_pieces_is_well_mixed() -> None:
     N = 40_000
-    with mock.patch("cs224d_l3.text.arrays.SHUFFLED_AT_ONCE", 4_000), mock.patch("cs224d_l3.text.arrays.PIECE", 16):
+    with mock.patch("cs224d_l3.text.arrays.SHUFFLE_BUFFER", 4_000), mock.patch("cs224d_l3.text.arrays.BLOCK", 16):
         order = torch.cat(list(Shuffled(N, 50, torch.Generator().manual_seed(0)))).double()
     places = torch.arange(N).double()
     assert abs(torch.corrcoef(torch.stack([order, places]))[0, 1]) < 0.05
@@ -42,7 +42,7 @@ def test_an_order_in_pieces_is_well_mixed() -> None:
 
 @given(st.lists(st.lists(st.integers(-100, 100), max_size=5), max_size=12), st.integers(0, 40))
 def test_numbers_grow_in_memory_and_on_the_disk(pieces: list[list[int]], limit: int) -> None:
-    with mock.patch("cs224d_l3.text.arrays.IN_MEMORY", limit), Growing("h") as growing:
+    with mock.patch("cs224d_l3.text.arrays.IN_MEMORY", limit), ArrayBuilder("h") as growing:
         for piece in pieces:
             growing.extend(piece)
         found = growing.tensor()

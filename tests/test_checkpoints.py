@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from cs224d_l3.text.files import CannotSaveError, load_checkpoint, save_checkpoint, writing
+from cs224d_l3.text.files import CannotSaveError, atomic_write, load_checkpoint, save_checkpoint
 from running import run
 from trainings import full_disk, state, train
 
@@ -27,7 +27,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
     path.write_text("old")
 
     def write(fail: Callable[[], Any]) -> None:
-        with writing(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_text("half")
             fail()
 

@@ -51,14 +51,14 @@ def test_two_processes_train_as_one(folder: Path, kind: str) -> None:
 FAULT = """
 import torch
 from training.command import run
-from training.processes import processes
+from training.processes import process_group
 
 
 def main():
-    with processes(torch.device("cpu")) as together:
-        together.sums(1.0)
-        assert together.is_first, "a fault"
-        together.sums(1.0)
+    with process_group(torch.device("cpu")) as processes:
+        processes.all_reduce(1.0)
+        assert processes.is_first, "a fault"
+        processes.all_reduce(1.0)
 
 
 run(main)

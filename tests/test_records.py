@@ -11,7 +11,7 @@ import torch
 
 from cs224d_l3.text.files import load_checkpoint, save_checkpoint
 from running import run
-from training.outputs import set_aside
+from training.outputs import rename_earlier
 from trainings import SMALL, TRAINERS, KilledError, during, kill, train
 
 
@@ -22,7 +22,7 @@ def test_an_earlier_run_is_moved_aside(folder: Path) -> None:
     epochs = [load_checkpoint(folder / f"softmax{n}.last.pt", {"epoch"})["epoch"] for n in (".1", ".2", "")]
     assert epochs == [2, 3, 4]
     assert (folder / "softmax.1.events").is_dir()
-    assert set_aside(folder / "never.pt") is None
+    assert rename_earlier(folder / "never.pt") is None
 
 
 def test_runs_of_other_names_keep_out_of_each_others_way(folder: Path) -> None:

@@ -34,14 +34,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor(folder: Pa
 def test_updates_that_are_not_finite_are_left_out(folder: Path) -> None:
     def poison(run: Run) -> None:
         first = next(iter(run.task.model.parameters()))
-        average = run.together.average_rows
+        average = run.processes.average_sparse_gradients
 
         def spoilt(model: torch.nn.Module) -> None:
             average(model)
             if run.step == 5:
                 first.grad = first.grad * torch.inf
 
-        run.together.average_rows = spoilt
+        run.processes.average_sparse_gradients = spoilt
 
     with during(4, poison):
         assert re.search(r"gradient.*input\.L\.weight", train(folder, "softmax").error)
