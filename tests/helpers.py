@@ -8,17 +8,23 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cs224d_l3 import UNITS
+from cs224d_l3.gradient_check.strategies import arguments
 
 # ulps at 1, by type; a few of them are what two ways to round may differ by
 EPS = {dtype: torch.finfo(dtype).eps for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16)}
 
 unit_names = st.sampled_from(sorted(UNITS))
-batch_shapes = st.lists(st.integers(0, 3), max_size=2).map(tuple)
 sizes = st.integers(1, 5)
 seeds = st.integers(0, 2**31 - 1)
 
 COLUMNS = "".join(f"{who} O\nlives O\nin O\n{where} LOC\n. O\n\n" for who in "ABCDEFGH" for where in ("Rome", "Oslo"))
 TEXT = "the cat sat .\na the dog ran .\nthe dog sat .\n" * 12
+
+
+def leaves(declaration: str) -> st.SearchStrategy[list[Tensor]]:
+    """Arguments of a declaration, standard normal where they are no indices, and to be differentiated by."""
+    drawn = arguments(declaration, kinds=["normal"])
+    return drawn.map(lambda tensors: [x.requires_grad_(x.is_floating_point()) for x in tensors.values()])
 
 
 def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64, grad: bool = True) -> Tensor:

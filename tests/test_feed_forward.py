@@ -3,21 +3,21 @@
 import pytest
 import torch
 from hypothesis import given
+from torch import Tensor
 
 from cs224d_l3 import UNITS, WindowClassifier, WindowScorer, affine, score, tanh
 from cs224d_l3.feed_forward import WindowInput
 from evidence.gradient_methods import TORCH_UNITS
-from helpers import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
+from helpers import assert_same_gradients, leaves, unit_names
 
 WINDOWS = torch.tensor([[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])
 
 
-@given(batch=batch_shapes, n=sizes, m=sizes, name=unit_names, seed=seeds)
-def test_score_is_the_formula(batch: tuple[int, ...], n: int, m: int, name: str, seed: int) -> None:
-    x, W, b, U = (normal(*s, seed=seed + i) for i, s in enumerate([(*batch, n), (m, n), (m,), (1, m)]))
+@given(drawn=leaves("x=... n, W=m n, b=m, U=1 m"), name=unit_names)
+def test_score_is_the_formula(drawn: list[Tensor], name: str) -> None:
     f, torchs = UNITS[name].f, TORCH_UNITS[name]
     assert_same_gradients(
-        lambda x, W, b, U: score(x, W, b, U, f), lambda x, W, b, U: (torchs(x @ W.T + b) * U[0]).sum(-1), x, W, b, U
+        lambda x, W, b, U: score(x, W, b, U, f), lambda x, W, b, U: (torchs(x @ W.T + b) * U[0]).sum(-1), *drawn
     )
 
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from torch import Tensor
 
 from cs224d_l3 import Layer, WordVectors, activation, affine, embedding, relu, sigmoid, tanh
-from helpers import assert_same_gradients, batch_shapes, gradients, normal, seeds, sizes
+from helpers import assert_same_gradients, gradients, leaves, normal
 
 
-@given(batch=batch_shapes, n=sizes, m=sizes, seed=seeds)
-def test_affine_and_its_gradients_are_torchs_linear(batch: tuple[int, ...], n: int, m: int, seed: int) -> None:
-    x, W, b = normal(*batch, n, seed=seed), normal(m, n, seed=seed + 1), normal(m, seed=seed + 2)
+@given(leaves("x=... n, W=m n, b=m"))
+def test_affine_and_its_gradients_are_torchs_linear(drawn: list[Tensor]) -> None:
+    x, W, b = drawn
     assert_same_gradients(affine, F.linear, x, W, b)
     assert_same_gradients(affine, F.linear, x, W)
 
@@ -56,10 +56,9 @@ def test_a_layer_is_a_neuron_for_every_row() -> None:
     torch.testing.assert_close(sigmoid(affine(x, W, b)), neurons)
 
 
-@given(batch=batch_shapes, d=sizes, seed=seeds)
-def test_embedding_and_its_gradient_are_torchs(batch: tuple[int, ...], d: int, seed: int) -> None:
-    indices = torch.randint(4, batch, generator=torch.Generator().manual_seed(seed))
-    L = normal(4, d, seed=seed)
+@given(leaves("indices=... < V, L=V d"))
+def test_embedding_and_its_gradient_are_torchs(drawn: list[Tensor]) -> None:
+    indices, L = drawn
     assert_same_gradients(embedding, F.embedding, indices, L)
     for sparse, dense in zip(
         gradients(lambda i, L: embedding(i, L, sparse=True), indices, L), gradients(embedding, indices, L), strict=True

@@ -3,24 +3,24 @@
 import pytest
 import torch
 from hypothesis import given
+from torch import Tensor
 
 from cs224d_l3 import UNITS, activation, augmented_activation
 from evidence.gradient_methods import TORCH_UNITS
-from helpers import assert_same_gradients, batch_shapes, normal, seeds, sizes, unit_names
+from helpers import assert_same_gradients, leaves, unit_names
 
 
-@given(batch=batch_shapes, n=sizes, name=unit_names, seed=seeds)
-def test_activation_is_the_formula(batch: tuple[int, ...], n: int, name: str, seed: int) -> None:
-    x, w, b = normal(*batch, n, seed=seed), normal(n, seed=seed + 1), normal(seed=seed + 2)
+@given(drawn=leaves("x=... n, w=n, b="), name=unit_names)
+def test_activation_is_the_formula(drawn: list[Tensor], name: str) -> None:
     f, torchs = UNITS[name].f, TORCH_UNITS[name]
-    assert_same_gradients(lambda x, w, b: activation(x, w, b, f), lambda x, w, b: torchs((x * w).sum(-1) + b), x, w, b)
+    assert_same_gradients(lambda x, w, b: activation(x, w, b, f), lambda x, w, b: torchs((x * w).sum(-1) + b), *drawn)
 
 
-@given(batch=batch_shapes, n=sizes, name=unit_names, seed=seeds)
-def test_the_bias_is_a_weight_on_an_input_of_one(batch: tuple[int, ...], n: int, name: str, seed: int) -> None:
-    x, wb, f = normal(*batch, n, seed=seed), normal(n + 1, seed=seed + 1), UNITS[name].f
+@given(drawn=leaves("x=... n, w=n, b="), name=unit_names)
+def test_the_bias_is_a_weight_on_an_input_of_one(drawn: list[Tensor], name: str) -> None:
+    f = UNITS[name].f
     assert_same_gradients(
-        lambda x, wb: augmented_activation(x, wb, f), lambda x, wb: activation(x, wb[:-1], wb[-1], f), x, wb
+        lambda x, w, b: augmented_activation(x, torch.cat([w, b[None]]), f), lambda *t: activation(*t, f), *drawn
     )
 
 
