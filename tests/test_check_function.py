@@ -93,7 +93,7 @@ def test_a_wrong_reference_is_noticed() -> None:
 
 
 def test_the_smallest_call_is_printed_as_code() -> None:
-    entry = BY_NAME["linear, bias by the mean"]
+    entry = BY_NAME["linear, bias averaged instead of summed"]
     with pytest.raises(GradientCheckError) as error:
         check_function(entry.fn, entry.declaration, name="fn")
     first, *lines = str(error.value).splitlines()

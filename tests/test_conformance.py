@@ -66,7 +66,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, rule: str, factor: float = 1.0) -> se
     """Scale every Function's own rule; the names of those that ran."""
     ran = set()
     for function in Function.__subclasses__():
-        if (right := vars(function.dual).get(rule) or vars(function).get(rule)) is None:
+        if (right := vars(function.with_jvp).get(rule) or vars(function).get(rule)) is None:
             continue
 
         def scaled(*args: Any, name: str = function.__name__, right: Callable[..., Any] = right.__func__) -> Any:
@@ -74,7 +74,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, rule: str, factor: float = 1.0) -> se
             found = right(*args)
             return factor * found if isinstance(found, Tensor) else tuple(g if g is None else factor * g for g in found)
 
-        monkeypatch.setattr(function.dual, rule, staticmethod(scaled))
+        monkeypatch.setattr(function.with_jvp, rule, staticmethod(scaled))
     return ran
 
 

@@ -18,7 +18,7 @@ from trainings import SMALL, TRAINERS, KilledError, during, kill, train
 def test_an_earlier_run_is_moved_aside(folder: Path) -> None:
     for i in range(3):
         result = train(folder, "softmax", "--epochs", i + 1)
-    assert "an earlier run is now softmax.2.pt" in result.stdout
+    assert "renamed to softmax.2.pt" in result.stdout
     epochs = [load_checkpoint(folder / f"softmax{n}.last.pt", {"epoch"})["epoch"] for n in (".1", ".2", "")]
     assert epochs == [2, 3, 4]
     assert (folder / "softmax.1.events").is_dir()

@@ -132,7 +132,7 @@ def test_every_setting_runs(trained) -> None:
         (["--dev", "train.txt"], r"\btrain\b.*\bdev\b"),
         (["--train", "nowhere.txt"], r"nowhere\.txt"),
         (["--train", "broken.txt"], r"broken\.txt:2: .*'b'"),
-        (["--train", "all_o.txt"], r"tags.*\['O'\]"),
+        (["--train", "all_o.txt"], r"train.*\['O'\]"),
         (["--train", "train.txt", "--dev", "person.txt"], "tags.*'I-PER'"),
         (["--train", "train.txt", "--vectors", "foreign.txt"], r"foreign\.txt"),
         (["--seed", "-1"], "seed.*-1"),
