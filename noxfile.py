@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 HERE = Path(__file__).absolute().parent
 LOCK = "constraints.txt"  # pinned versions of all direct and transitive dependencies
@@ -39,7 +40,6 @@ def download_pip(folder: Path) -> Path:
     import hashlib
     import json
     from urllib.parse import urljoin
-    from urllib.request import urlopen
 
     index = "https://pypi.org/pypi/pip/json"
     with urlopen(index) as answer:
@@ -72,6 +72,7 @@ nox.options.default_venv_backend = "virtualenv"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTEST = ("pytest", "--numprocesses", "auto", "--maxprocesses", "8")
 LOWEST_TORCH = "2.4.1"  # the lowest version that pyproject.toml allows
+NIGHTLY = "https://download.pytorch.org/whl/nightly/cpu"
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -85,6 +86,14 @@ def tests(session: nox.Session) -> None:
     """Run the test suite; arguments are passed to pytest."""
     install(session, "tests", "docs")
     session.run(*PYTEST, *session.posargs, env={"LOCKED": LOCK})
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """Run the tests that take under a minute together; arguments are passed to pytest."""
+    install(session, "tests", "docs")
+    environment = {"LOCKED": LOCK, "HYPOTHESIS_PROFILE": "quick"}
+    session.run(*PYTEST, "-m", "not slow and not long", *session.posargs, env=environment)
 
 
 @nox.session
@@ -113,14 +122,37 @@ def matrix(session: nox.Session) -> None:
 @nox.session
 def minimum(session: nox.Session) -> None:
     """Run the test suite on the lowest torch that pyproject.toml allows; arguments are passed to pytest."""
+    lock = lock_of_others(session, f"torch=={LOWEST_TORCH}")
+    run_suite(session, f"torch-{LOWEST_TORCH}", sys.executable, lock, *session.posargs)
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """Run the test suite on torch's nightly CPU build; arguments are passed to pytest.
+
+    A failure, or a build that cannot be reached, is logged and does not fail the session.
+    """
+    try:
+        urlopen(f"{NIGHTLY}/torch/", timeout=30).close()
+    except OSError as error:
+        session.warn(f"{NIGHTLY} cannot be reached: {error}")
+        return
+    lock = lock_of_others(session)
+    try:
+        run_suite(
+            session, "torch-nightly", sys.executable, lock, *session.posargs, torch=("--pre", "--index-url", NIGHTLY)
+        )
+    except nox.command.CommandFailed:
+        session.warn("the suite does not pass on torch's nightly build")
+
+
+def lock_of_others(session: nox.Session, *lines: str) -> str:
+    """A lock without torch and its own dependencies, with some lines added."""
     lock = Path(session.create_tmp(), "constraints.txt")
-    others = [
-        line
-        for line in Path(LOCK).read_text(encoding="utf-8").splitlines()
-        if not re.match(r"torch|triton|nvidia-|cuda-", line)
-    ]
-    lock.write_text("\n".join([*others, f"torch=={LOWEST_TORCH}"]), encoding="utf-8")
-    run_suite(session, f"torch-{LOWEST_TORCH}", sys.executable, str(lock), *session.posargs)
+    locked = Path(LOCK).read_text(encoding="utf-8").splitlines()
+    others = [line for line in locked if not re.match(r"torch|triton|nvidia-|cuda-", line)]
+    lock.write_text("\n".join([*others, *lines]), encoding="utf-8")
+    return str(lock)
 
 
 def find_pythons() -> dict[str, str]:
@@ -137,14 +169,21 @@ def find_pythons() -> dict[str, str]:
     return found
 
 
-def run_suite(session: nox.Session, name: str, python: str, lock: str, *arguments: str) -> None:
-    """Run the test suite in a separate environment, created by uv, which stores files common to environments once."""
+def run_suite(
+    session: nox.Session, name: str, python: str, lock: str, *arguments: str, torch: tuple[str, ...] = ()
+) -> None:
+    """Run the test suite in a separate environment, created by uv, which stores files common to environments once.
+
+    ``torch``: options with which torch is installed first, from another index.
+    """
     session.install(*LOCKED, "uv")
     home = Path(session.virtualenv.location).parent / f"{session.name}-{name}"
     binaries = home / ("Scripts" if os.name == "nt" else "bin")
     session.run("uv", "venv", "--quiet", "--allow-existing", "--python", python, str(home))
     own = ["--no-config", "--python", str(home), "-c", lock, "--build-constraints", lock]
     wheels = ["--only-binary", ":all:", "--no-binary", "cs224d_l3"]
+    if torch:
+        session.run("uv", "pip", "install", "--quiet", *own, *wheels, "--upgrade", "--no-deps", *torch, "torch")
     groups = ["--group", "tests", "--group", "docs"]
     session.run("uv", "pip", "install", "--quiet", *own, *wheels, "-e", ".[scripts,hypothesis]", *groups)
     locked = {"LOCKED": lock} if lock == LOCK else None
