@@ -2,6 +2,7 @@
 
 python scripts/compare_checkers.py bugs        all planted bugs and all correct Functions
 python scripts/compare_checkers.py operators   the samples of torch's op_db (needs the package expecttest)
+python scripts/compare_checkers.py contract    every check on torch's functions, Modules and operators
 python scripts/compare_checkers.py network     one wrong entry of 4,096, off by 1 %, in a network of 4,810 parameters
 """
 
@@ -23,6 +24,7 @@ from tqdm import tqdm
 from cs224d_l3.gradient_check import GradientCheckError, check_function, check_gradients
 from cs224d_l3.gradient_check.strategies import parse
 from evidence.planted_bugs import ENTRIES, Entry
+from evidence.torch_functions import alarms, check_functions, check_modules
 
 GRADCHECK: dict[str, Callable[..., bool]] = {
     "gradcheck": lambda f, x: torch.autograd.gradcheck(f, x),
@@ -157,6 +159,24 @@ def operators(dtype: torch.dtype, most: int) -> None:
     print("\n".join(alarms))
 
 
+def contract(most: int) -> None:
+    """All checks on torch's own functions, Modules and operators."""
+    for what, found in {
+        "functions": check_functions(),
+        "Modules": check_modules(),
+        "operators": (
+            alarms(lambda f=f, x=x, name=name: check_function(f, calls=[x], seconds=60, name=name), name)
+            for name, f, x in samples(torch.float64, most)
+            if all(t.layout == torch.strided for t in x)
+        ),
+    }.items():
+        by_subject = list(tqdm(found, disable=None, leave=False))
+        alarming = [line for lines in by_subject for line in lines]
+        unexpected = [line for line in alarming if "NOT EXPECTED" in line]
+        print(f"{what}: {len(by_subject)} checked, {len(alarming)} alarms, {len(unexpected)} of them not expected")
+        print("\n".join(alarming))
+
+
 class Linear(torch.autograd.Function):
     """Linear Function with one entry of W's gradient scaled by 1.01."""
 
@@ -212,14 +232,14 @@ def network() -> None:
 
 
 def main(
-    what: Annotated[Literal["bugs", "operators", "network"], tyro.conf.Positional],
+    what: Annotated[Literal["bugs", "operators", "contract", "network"], tyro.conf.Positional],
     dtype: Literal["float64", "float32", "bfloat16", "float16"] = "float64",
     samples: int = 3,
 ) -> None:
     """Compare our gradient checker with torch's.
 
     Args:
-        what: planted bugs, torch's operators, or the network with one wrong entry.
+        what: planted bugs, torch's operators, every check on torch's own code, or the network with one wrong entry.
         dtype: type of the operators' samples.
         samples: maximum number of samples per operator.
     """
@@ -229,6 +249,8 @@ def main(
         bugs()
     elif what == "operators":
         operators(getattr(torch, dtype), samples)
+    elif what == "contract":
+        contract(samples)
     else:
         network()
 

@@ -231,7 +231,8 @@ class _Stateless:
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         theta = {self.keys[key]: keywords.pop(key) for key in self.keys}
-        dtype = next((p.dtype for p in theta.values()), next(x.dtype for x in tree_leaves(inputs)))
+        tensors = [x for x in tree_leaves((theta, inputs, keywords)) if isinstance(x, Tensor) and x.is_floating_point()]
+        dtype = tensors[0].dtype
         fixed = {**self.frozen, **dict(self.module.named_buffers())}
         copies = {key: x.detach().clone() for key, x in fixed.items()}
         copies = {key: x.to(dtype) if x.is_floating_point() else x for key, x in copies.items()}
