@@ -25,9 +25,9 @@ both              ``report``               verdicts and messages
 ================= ======================== ==========================================================
 """
 
-from .comparison import relative_error
-from .finite_differences import numerical_gradient, numerical_jacobian
-from .function_check import check_call, check_function, check_module
+from .finite_differences import numerical_gradient, numerical_jacobian, relative_error
+from .function_check import check_call, check_function
+from .module_check import check_module
 from .point_check import check_gradients
 from .report import Finding, FunctionReport, GradientCheckError, Report
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .comparison import compare_gradients, nudged
+from .comparison import nudged
+from .judgement import compare_gradients
 from .operations import Operations, eps_of
 from .point import Point, floating_outputs, random_signed_like, same_layout
 from .report import GradientCheckError, Report

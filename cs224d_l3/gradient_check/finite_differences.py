@@ -58,6 +58,21 @@ def _one_number(J: Tensor) -> float:
     return J.item()
 
 
+def relative_error(a: Tensor, b: Tensor) -> float:
+    """max |a - b| / max(|a|, |b|) over all elements, against the largest of them; 0 for two zeros.
+
+    Measured against the largest element, not each against itself: a difference can tell nothing of an
+    element that is tiny beside the others.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"b must have the shape of a, {tuple(a.shape)}, got {tuple(b.shape)}")
+    if a.numel() == 0:
+        return 0.0
+    a, b = a.detach(), b.detach()
+    difference, size = (a - b).abs().max(), torch.maximum(a.abs().max(), b.abs().max())
+    return 0.0 if size == 0 else float(difference / size)
+
+
 class Derivative(NamedTuple):
     """Finite differences and a bound of their error: inf at a kink, at a jump, and where there is no finite value.
 

@@ -10,14 +10,16 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from .._checks import check_number, check_size
-from .account import Account, Progress, seeded, warnings_of_forward_mode
+from .account import Account, seeded, warnings_of_forward_mode
 from .declaration import Declaration, parse
 from .inputs import Inputs, standard_inputs
 from .listing import name_of
 from .point_check import argument_names
+from .progress import Progress
 from .properties import PROPERTIES
 from .report import FunctionReport
 from .spy import assert_spy_sees
+from .stateless import Stateless
 
 ALLOWED = ("unreduced", "dtype")
 SHRINK_SECONDS = 10.0  # for the search of a smaller call, for each check that fails
@@ -210,33 +212,8 @@ def _functional(fn: Callable[..., Any], bound: Callable[..., Any]) -> tuple[Call
     """A Module as a function of its parameters as well; any other function as it is."""
     if not isinstance(fn, nn.Module):
         return bound, {}
-    module = _Stateless(fn)
+    module = Stateless(fn)
     return module, module.parameters
-
-
-class _Stateless:
-    """A Module as a function of its inputs and of its parameters, which are given by name. It is itself left as it is.
-
-    Attributes:
-        parameters: those that require a gradient, with "_" for "." in their names.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-        trained = {key: p for key, p in module.named_parameters() if p.requires_grad}
-        self.frozen = {key: p for key, p in module.named_parameters() if not p.requires_grad}
-        names = {key: key.replace(".", "_") for key in trained}
-        self.keys = {name if name.isidentifier() else f"_{name}": key for key, name in names.items()}
-        self.parameters: dict[str, Tensor] = {name: trained[key] for name, key in self.keys.items()}
-
-    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
-        theta = {self.keys[key]: keywords.pop(key) for key in self.keys}
-        tensors = [x for x in tree_leaves((theta, inputs, keywords)) if isinstance(x, Tensor) and x.is_floating_point()]
-        dtype = tensors[0].dtype
-        fixed = {**self.frozen, **dict(self.module.named_buffers())}
-        copies = {key: x.detach().clone() for key, x in fixed.items()}
-        copies = {key: x.to(dtype) if x.is_floating_point() else x for key, x in copies.items()}
-        return torch.func.functional_call(self.module, {**theta, **copies}, inputs, keywords)
 
 
 def _check_given(account: Account, calls: Sequence[Inputs]) -> None:
@@ -276,39 +253,3 @@ def _check_drawn(account: Account, declared: Declaration, examples: int, sizes: 
                 lambda inputs, check=check: account.still_fails(check, inputs),  # type: ignore[misc]
                 lambda began=began: time.monotonic() - began > SHRINK_SECONDS or account.is_over(),  # type: ignore[misc]
             )
-
-
-def check_module(
-    module: nn.Module,
-    declaration: str | Mapping[str, Any],
-    *,
-    examples: int = 10,
-    skip: Iterable[str] = (),
-    **options: Any,
-) -> FunctionReport:
-    """:func:`check_function` of a Module, by its inputs and by its parameters, at the parameters it has.
-
-    The Module itself is left as it is: the checks work on float64 copies of its parameters and buffers.
-
-    Args:
-        module: in the mode (train or eval) that is to be checked.
-        declaration: of its inputs; sizes that the Module fixes are given as numbers.
-        examples, skip, options: as for :func:`check_function`.
-
-    Raises:
-        As :func:`check_function`; ValueError for a declaration that names a parameter's name.
-    """
-    inputs, stateless = parse(declaration).arguments, _Stateless(module)
-    fixed = {key: p.detach().double() for key, p in stateless.parameters.items()}
-    if clash := {a.name for a in inputs} & fixed.keys():
-        raise ValueError(f"declaration must not use the names of parameters, got {sorted(clash)}")
-
-    def call(*arguments: Any, **constants: Any) -> Any:
-        theta = dict(zip(fixed, arguments[len(inputs) :], strict=True))
-        return stateless(*arguments[: len(inputs)], **theta, **constants)
-
-    texts = declaration if isinstance(declaration, str) else ", ".join(f"{k}={v}" for k, v in declaration.items())
-    whole = ", ".join([texts, *(f"{key}={' '.join(map(str, p.shape))}" for key, p in fixed.items())])
-    name = options.pop("name", type(module).__name__)
-    given = {**options.pop("fixed", {}), **fixed}
-    return check_function(call, whole, examples=examples, skip=skip, fixed=given, name=name, **options)

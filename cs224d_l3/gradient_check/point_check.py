@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from .._checks import check_number, check_size
-from .comparison import compare_gradients
+from .judgement import compare_gradients
 from .point import Point, second_order
 from .report import GradientCheckError, Report
 

@@ -6,7 +6,7 @@ from torch.autograd import forward_ad
 
 from .. import point
 from ..call import Call
-from ..comparison import compare_gradients
+from ..judgement import compare_gradients
 from ..point import random_signed_like
 from ..report import PASSED, GradientCheckError, Outcome, Report, no_verdict, not_applicable, not_supported
 from ..spy import is_once_differentiable
