@@ -26,6 +26,7 @@ def test_planted_bugs_are_found(entry: Entry) -> None:
         check_function(entry.fn, entry.declaration)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.family == "correct"], ids=lambda e: e.name)
 def test_right_functions_pass(entry: Entry) -> None:
     check_function(entry.fn, entry.declaration)
@@ -43,6 +44,7 @@ OURS = {
 } | dict.fromkeys(UNITS, "z=...")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", OURS)
 def test_our_functions_keep_the_contract(name: str) -> None:
     skip = ["finiteness"] if "loss" in name or "entropy" in name else []  # the mean of an empty batch is nan
@@ -123,6 +125,7 @@ def test_constants_domains_and_skips() -> None:
     assert re.search("saving +skipped", str(report))
 
 
+@pytest.mark.long
 def test_modules_are_checked_by_inputs_and_parameters() -> None:
     check_module(Layer(3, 2), "x=... 3", examples=8)
     check_module(nn.LayerNorm(4), "x=batch 4", examples=8)

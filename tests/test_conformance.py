@@ -27,12 +27,13 @@ REFUSED = {
 }
 
 
+QUICK = {"forward", "backward", "forward mode"}
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's, of its own operators: slow batching rules, deprecated casts
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("transform", EAGER)
+@pytest.mark.parametrize("transform", [t if t in QUICK else pytest.param(t, marks=pytest.mark.long) for t in EAGER])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_as_exact_as_torch_in_every_type_and_layout(name: str, transform: str, device: str) -> None:
     for layout in LAYOUTS:

@@ -280,6 +280,7 @@ def test_pieces_hold_a_character(tmp_path: Path, longest: int) -> None:
         read_text(tmp_path / "file", longest=longest)
 
 
+@pytest.mark.long
 def test_a_vocabulary_of_a_million_words() -> None:
     vocabulary = Vocabulary((str(i) for i in range(10**6)), lower=False)
     assert len(vocabulary) == 10**6 + 2

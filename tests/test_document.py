@@ -22,6 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
+@pytest.mark.long
 def test_every_formula_is_shown(folder: Path) -> None:
     shown = 0
     for source in PACKAGE.rglob("*.py"):
@@ -35,6 +36,7 @@ def test_every_formula_is_shown(folder: Path) -> None:
     assert shown >= 9
 
 
+@pytest.mark.long
 def test_every_module_has_a_page_and_every_link_a_place(folder: Path) -> None:
     assert all((folder / (name.replace(".", "/") + ".html")).exists() for name in document.modules())
     assert document.broken_links(folder) == {}
@@ -49,6 +51,7 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
     assert (tmp_path / "a.html").read_text() == 'b x <a href="a.html#y" id="y">y</a>'
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
 @pytest.mark.parametrize("name", ["cs224d_l3", "cs224d_l3/backprop", "cs224d_l3/adagrad"])
 def test_a_browser_shows_it_without_an_error(folder: Path, name: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import figures
 from running import run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", figures.FIGURES)
 def test_every_figure_is_drawn_and_the_same_again(name: str, tmp_path: Path) -> None:
     for out in ("first", "second"):
@@ -23,6 +24,7 @@ def test_every_figure_is_drawn_and_the_same_again(name: str, tmp_path: Path) -> 
     assert "<svg" in svg[0]
 
 
+@pytest.mark.long
 def test_a_hidden_layer_tells_what_a_line_cannot() -> None:
     torch.manual_seed(0)
     x, target = figures.interleaved()

@@ -126,6 +126,7 @@ def _binomial(*drawn: int) -> float:
     return math.prod(math.comb(D, i) * 0.8**i * 0.2 ** (D - i) for i in drawn)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("margin", [0.2, 100.0])
 def test_gradients_with_dropout_are_those_of_what_is_left(margin: float) -> None:
     true, other = words(B, 3)

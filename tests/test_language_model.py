@@ -95,6 +95,7 @@ def test_segments_of_a_text_add_up_to_its_loss(cut: int) -> None:
     assert not state.requires_grad
 
 
+@pytest.mark.long
 @given(sizes, sizes, sizes, unit_names, st.booleans(), seeds)
 def test_whole_models_have_right_gradients(d: int, size: int, m: int, unit: str, direct: bool, seed: int) -> None:
     torch.manual_seed(seed)
@@ -225,6 +226,7 @@ def test_word_vectors_are_no_weights() -> None:
     assert len(weight_matrices(recurrent_model())) == 3  # W, H, U
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["window", "recurrent"])
 def test_the_models_learn_a_text_by_heart(kind: str) -> None:
     text = torch.tensor([1, 2, 3, 1, 2, 4, 1, 5, 6] * 20)  # the word before does not tell what comes after 1 or 2

@@ -55,6 +55,7 @@ def test_training_learns_the_text(trained) -> None:
     assert left == [f"language_model{ending}" for ending in (".events", ".jsonl", ".last.pt", ".pt")]
 
 
+@pytest.mark.long
 def test_training_is_repeatable(trained) -> None:
     folder, kind, _ = trained
     again = run("train_language_model", "--model", kind, *FILES, *SMALL, "--out", "again.pt", cwd=folder)
@@ -206,6 +207,7 @@ def test_without_files_it_reads_pythons_documentation(tmp_path: Path) -> None:
     assert "test perplexity" in result.stdout
 
 
+@pytest.mark.long
 def test_every_setting_runs(trained) -> None:
     folder, kind, _ = trained
     result = run(
@@ -279,6 +281,7 @@ def test_rates_are_those_of_the_settings() -> None:
     assert rate[model.output.b] == 0.6
 
 
+@pytest.mark.long
 def test_the_rate_falls_and_patience_ends(trained) -> None:
     """After the first epoch the rate is next to nothing, so that nothing gets better any more."""
     folder, kind, _ = trained
@@ -291,6 +294,7 @@ def test_the_rate_falls_and_patience_ends(trained) -> None:
     assert len(set(dev)) == 1
 
 
+@pytest.mark.long
 def test_a_penalty_keeps_weights_small(trained) -> None:
     folder, kind, _ = trained
     norms = []
@@ -324,6 +328,7 @@ def test_words_are_joined_as_text() -> None:
     assert join([]) == ""
 
 
+@pytest.mark.long
 @pytest.mark.skipif(torch.__version__ < "2.9", reason="torch 2.4 cannot export a Function")
 def test_an_exported_model_is_the_model(trained) -> None:
     folder, kind, _ = trained

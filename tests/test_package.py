@@ -91,6 +91,7 @@ def test_the_package_needs_torch_alone() -> None:
     assert needed - set(sys.stdlib_module_names) == {"torch", "hypothesis"}
 
 
+@pytest.mark.long
 def test_hypothesis_is_imported_by_what_needs_it_alone(tmp_path: Path) -> None:
     code = "import sys, cs224d_l3.gradient_check as g; g.check_gradients; print('hypothesis' in sys.modules)"
     assert start("-c", code, cwd=tmp_path) == (0, "False\n", "")

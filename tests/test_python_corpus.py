@@ -95,6 +95,7 @@ def test_marks_are_stripped_and_words_like_for_are_both(splits: Splits) -> None:
     assert sum(word == "::=" or word == ">>>" for word, _ in counts) == 0
 
 
+@pytest.mark.long
 def test_the_split_is_repeatable_and_depends_on_the_seed() -> None:
     assert python_reference(3) == python_reference(3)
     assert python_reference(3) != python_reference(4)
@@ -136,12 +137,14 @@ def documentation() -> TextSplits:
     return python_documentation()
 
 
+@pytest.mark.long
 def test_the_documentation_is_a_text_of_some_size(documentation: TextSplits) -> None:
     words = [sum(map(len, part)) for part in documentation]
     assert 200_000 < sum(words) < 500_000
     assert all(0.1 * sum(words) < n < 0.2 * sum(words) for n in words[1:])
 
 
+@pytest.mark.long
 def test_documentation_is_prose_of_both_sources(documentation: TextSplits) -> None:
     assert_nothing_leaks(documentation)
     everything = " ".join(" ".join(words) for part in documentation for words in part)

@@ -37,6 +37,7 @@ def test_runs_of_other_names_keep_out_of_each_others_way(folder: Path) -> None:
     assert re.search(r"\bout\b.* a\.last\.pt", refused.error)
 
 
+@pytest.mark.long
 def test_a_run_is_recorded_once_however_often_it_was_stopped(folder: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

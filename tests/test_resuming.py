@@ -53,6 +53,7 @@ def handlers(request: pytest.FixtureRequest) -> Iterator[dict[int, Any]]:
         signal.signal(number, handler)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "number"), [("softmax", signal.SIGINT), ("recurrent", signal.SIGTERM)])
 def test_a_signal_stops_after_the_update_and_saves(
     folder: Path, kind: str, number: int, handlers: dict[int, Any]
@@ -123,6 +124,7 @@ def test_going_on_with_other_settings_or_data_is_refused(folder: Path) -> None:
     assert re.search(r"resume.*data.*softmax\.last\.pt", relabelled.error)
 
 
+@pytest.mark.long
 def test_a_rate_that_falls_goes_on_falling_from_another_one(folder: Path) -> None:
     train(folder, "window", "--epochs", 4)
     result = train(folder, "window", "--resume", "--accept-changes", "--lr", 0.1, "--epochs", 4)

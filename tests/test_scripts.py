@@ -64,6 +64,7 @@ def test_training_on_columns_learns_them(trained) -> None:
     assert left == ["window.events", "window.jsonl", "window.last.pt", "window.pt"]
 
 
+@pytest.mark.long
 def test_training_is_repeatable(trained) -> None:
     folder, first = trained
     files = ("--train", "train.txt", "--dev", "other.txt", "--test", "oslo.txt", "--out", "again.pt")
@@ -321,6 +322,7 @@ def test_prediction_is_without_dropout_and_reads_capitals() -> None:
     assert scores[0][0] != scores[0][1]
 
 
+@pytest.mark.long
 def test_a_penalty_keeps_weights_small(trained) -> None:
     folder, _ = trained
     norms = []
@@ -342,6 +344,7 @@ def test_a_scorers_threshold_is_kept(trained) -> None:
     assert [tag for _, tag, _ in again.tag(["Ann", "saw"])] == ["ENTITY", "ENTITY"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(torch.__version__ < "2.9", reason="torch 2.4 cannot export a Function")
 @pytest.mark.parametrize("objective", ["softmax", "max-margin"])
 def test_an_exported_tagger_is_the_tagger(trained, objective: str) -> None:

@@ -150,6 +150,7 @@ FAILURES: dict[str, tuple[Callable[[Path], object], Callable[[Path], Result]]] =
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/dev/full").exists() or not Path("/proc/self/fd").exists(), reason="needs Linux")
 @pytest.mark.parametrize("what", FAILURES)
 def test_what_fails_leaves_nothing_to_the_garbage_collector(folder: Path, what: str) -> None:
