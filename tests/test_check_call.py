@@ -64,6 +64,7 @@ def test_complex_numbers_are_pairs_of_real_ones(fn: Callable[..., Tensor], shape
     assert check_call(fn, *(x.requires_grad_() for x in inputs)).runs["gradients"] == 1
 
 
+@pytest.mark.long
 def test_a_module_is_checked_by_its_parameters_too() -> None:
     shared = nn.Linear(3, 3)
     # with affine=True: torch reads a strided weight wrongly when it differentiates batch_norm
@@ -110,6 +111,8 @@ def _own_gradient(x: Tensor) -> Tensor:
     return x * theta.grad
 
 
+@pytest.mark.long
+@pytest.mark.long
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_functions_raise_no_alarm(name: str) -> None:
     fn, declaration, options = RIGHT[name]
@@ -150,6 +153,7 @@ SILENT: dict[str, tuple[Callable[..., Any], str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("check", SILENT)
 def test_no_check_returns_in_silence(check: str) -> None:
     fn, declaration, options = SILENT[check]
@@ -159,6 +163,7 @@ def test_no_check_returns_in_silence(check: str) -> None:
     assert report.reasons[check]
 
 
+@pytest.mark.long
 def test_every_failing_check_is_named_with_what_would_excuse_it() -> None:
     with pytest.raises(GradientCheckError) as error:
         check_function(wrong_by(2.0), "x=n")
@@ -175,6 +180,7 @@ def test_a_sum_left_to_autograd_can_be_allowed() -> None:
     check_function(entry.fn, entry.declaration, allow=["unreduced"])
 
 
+@pytest.mark.long
 def test_a_backward_pass_that_writes_to_what_it_saved_is_called_so() -> None:
     def backward(d: Tensor, x: Tensor, output: Tensor) -> Tensor:
         found = d * 3 * x**2
@@ -195,6 +201,7 @@ def test_second_order_is_checked_at_any_size() -> None:
         check_call(entry.fn, x)
 
 
+@pytest.mark.long
 def test_once_differentiable_is_not_a_failure_and_silence_is() -> None:
     class Once(torch.autograd.Function):
         @staticmethod
@@ -217,6 +224,7 @@ def test_once_differentiable_is_not_a_failure_and_silence_is() -> None:
         check_function(Silent.apply, "x=n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("slope", [-0.5, 1.5, 2.0])
 def test_at_a_kink_the_value_lies_between_the_slopes_of_the_sides(slope: float) -> None:
     def relu(at_zero: float) -> Callable[..., Tensor]:
@@ -228,12 +236,14 @@ def test_at_a_kink_the_value_lies_between_the_slopes_of_the_sides(slope: float) 
         check_function(relu(slope), "x=n", skip=["precisions"])
 
 
+@pytest.mark.long
 def test_both_sides_of_a_tie_are_not_summed() -> None:
     both = function(torch.maximum, lambda d, x, y, output: (d * (x >= y), d * (y >= x)))
     with pytest.raises(GradientCheckError, match="check 'gradients'"):
         check_function(both, "x=n, y=n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("threshold", [1e-1, 1e-2, 1e-3, 1e-4])
 def test_thresholds_near_zero_are_crossed(threshold: float) -> None:
     fn = function(torch.sin, lambda d, x, output: d * x.cos() * torch.where(x.abs() < threshold, 1.01, 1.0))
@@ -241,6 +251,7 @@ def test_thresholds_near_zero_are_crossed(threshold: float) -> None:
         check_function(fn, "x=n")
 
 
+@pytest.mark.long
 def test_what_is_meant_can_be_said() -> None:
     straight_through = function(torch.round, lambda d, x, output: d)
     with pytest.raises(GradientCheckError, match="surrogate="):
@@ -256,6 +267,7 @@ def test_what_is_meant_can_be_said() -> None:
         check_function(torch.sin, "x=n", allow=["anything"])
 
 
+@pytest.mark.long
 def test_one_dtype_alone() -> None:
     def f(x: Tensor) -> Tensor:
         if x.dtype != torch.float32:
@@ -267,6 +279,7 @@ def test_one_dtype_alone() -> None:
         check_function(f, "x=n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("declaration", "holds"),
     [
@@ -315,6 +328,7 @@ def test_an_error_shows_where_a_declaration_stops_making_sense() -> None:
     assert "simplex" in lines[3]
 
 
+@pytest.mark.long
 def test_arguments_are_made_of_what_is_drawn() -> None:
     from hypothesis import strategies as st
 
@@ -335,6 +349,7 @@ def test_a_budget_ends_the_checks_and_says_so() -> None:
     assert report.runs["gradients"] == 0
 
 
+@pytest.mark.long
 def test_an_iteration_that_cannot_converge_in_half_precision_ends() -> None:
     def root(x: Tensor) -> Tensor:
         y = x.abs() + 1

@@ -165,6 +165,7 @@ def test_low_precision_is_judged_at_its_own(seed: int, dtype: torch.dtype) -> No
         check_gradients(lambda x, W: f(x, W) + f(x, W).detach() * 4 - 4 * f(x, W), [x, W])
 
 
+@pytest.mark.long
 @settings(max_examples=10)
 @given(seed=seeds, i=st.integers(0, 63), j=st.integers(0, 63))
 def test_one_wrong_entry_of_4096_is_found_and_named(seed: int, i: int, j: int) -> None:
