@@ -12,6 +12,9 @@ from .point import Point, same_layout
 from .report import Finding
 
 
+HALF = 1e-4  # float16's eps is above it, float32's below
+
+
 class Compared(NamedTuple):
     """Derivatives of v o f along directions, (grad_outputs v, directions), and the bound of their difference.
 
@@ -132,7 +135,8 @@ class Comparison:
         eps = max(self.eps, *(torch.finfo(dtype).eps for dtype in dtypes))
         terms = summed(v.abs(), value.abs())
         rounding = gradient_rounding(eps, dtypes, self.flat.point, self.flat.value, v, g, directions, terms)
-        rounding = rounding + (16 if eps <= EPS else 2) * self.noise @ directions.abs().T
+        if eps < HALF:  # the bound of half precision is wide enough
+            rounding = rounding + 16 * self.noise @ directions.abs().T
         if self.tolerance:
             largest = g.nan_to_num(0.0, 0.0, 0.0).abs().amax(1, keepdim=True)
             rounding = rounding + self.tolerance * largest * directions.abs().sum(1)
