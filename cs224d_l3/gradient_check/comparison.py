@@ -11,7 +11,6 @@ from .finite_differences import FlatFunction, derivative
 from .point import Point, same_layout
 from .report import Finding
 
-
 HALF = 1e-4  # float16's eps is above it, float32's below
 
 
