@@ -120,6 +120,7 @@ def test_right_functions_raise_no_alarm(name: str) -> None:
     assert report.runs["gradients"] > 0
 
 
+@pytest.mark.long
 def test_calls_without_a_verdict_are_counted() -> None:
     report = check_function(torch.log, "x=n")
     assert 0 < report.runs["gradients"] < report.calls
@@ -129,6 +130,7 @@ def test_calls_without_a_verdict_are_counted() -> None:
     assert "refused" in str(report)
 
 
+@pytest.mark.long
 def test_what_never_applied_is_shown_and_can_be_required() -> None:
     report = check_function(torch.sin, "x=n")
     assert set(report.never_applied) == {"returned_gradients", "subsets", "repeated_arguments"}
@@ -173,6 +175,7 @@ def test_every_failing_check_is_named_with_what_would_excuse_it() -> None:
         assert "If that is meant: " in text
 
 
+@pytest.mark.long
 def test_a_sum_left_to_autograd_can_be_allowed() -> None:
     entry = BY_NAME["linear, bias without its sum"]
     with pytest.raises(GradientCheckError, match="unreduced"):
@@ -193,6 +196,7 @@ def test_a_backward_pass_that_writes_to_what_it_saved_is_called_so() -> None:
     assert {"repetition", "no_mutation"} & error.value.report.failures.keys()
 
 
+@pytest.mark.long
 def test_second_order_is_checked_at_any_size() -> None:
     entry = BY_NAME["saved tensors detached"]
     assert check_call(torch.tanh, normal(5, 8)).runs["second_order"] == 1

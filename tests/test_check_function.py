@@ -88,12 +88,14 @@ def test_the_check_catches_it_alone(check: str) -> None:
         check_function(entry.fn, entry.declaration, skip=CHECKS.keys() - {check} - needed)
 
 
+@pytest.mark.long
 def test_a_wrong_reference_is_noticed() -> None:
     with pytest.raises(GradientCheckError, match="check 'reference'"):
         check_function(torch.sin, "x=n", reference=torch.cos)
     assert check_function(torch.sin, "x=n", reference=lambda x: x.sin()).runs["reference"] > 0
 
 
+@pytest.mark.long
 def test_the_smallest_call_is_printed_as_code() -> None:
     entry = BY_NAME["linear, bias averaged instead of summed"]
     with pytest.raises(GradientCheckError) as error:
@@ -108,6 +110,7 @@ def test_the_smallest_call_is_printed_as_code() -> None:
     assert error.value.report.failures.keys() >= {"gradients"}
 
 
+@pytest.mark.long
 def test_what_is_not_supported_is_said_and_can_be_required() -> None:
     report = check_function(BY_NAME["tanh"].fn, "z=...")
     assert "jvp" in report.unsupported["forward_mode"]
@@ -117,6 +120,7 @@ def test_what_is_not_supported_is_said_and_can_be_required() -> None:
     assert check_function(BY_NAME["with jvp"].fn, "x=n, y=n", require=["forward_mode"])
 
 
+@pytest.mark.long
 def test_constants_domains_and_skips() -> None:
     check_function(torch.log, "x=n", domains={"x": (0.1, None)})
     check_function(torch.nn.functional.leaky_relu, "x=n", constants={"negative_slope": 0.3})
@@ -196,6 +200,7 @@ def test_drawn_tensors_keep_to_their_domain(x: Tensor) -> None:
     assert ((x >= 0.5) & (x <= 2)).all()
 
 
+@pytest.mark.long
 def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert check(["cs224d_l3:tanh", "z=...", "--reference", "torch:tanh", "--examples", "5"]) == 0
     assert capsys.readouterr().out.startswith("tanh: ok")

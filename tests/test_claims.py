@@ -23,6 +23,7 @@ def test_differences_are_taken_seed_by_seed() -> None:
     assert claims.more("b 2", "a", 1.0)(columns) == [[1.0, 1.0]]
 
 
+@pytest.mark.long
 def test_a_claim_is_measured_judged_and_drawn(tmp_path: Path) -> None:
     result = run("claims", "2.1", "--seeds", 3, cwd=tmp_path)
     assert result.returncode == 0, result.stderr

@@ -153,6 +153,7 @@ def test_the_check_names_what_is_wrong() -> None:
         check_gradients(torch.sin, x, order=3)
 
 
+@pytest.mark.long
 @settings(max_examples=25)
 @given(seed=seeds, dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float16]))
 def test_low_precision_is_judged_at_its_own(seed: int, dtype: torch.dtype) -> None:
