@@ -22,7 +22,7 @@ from .spy import assert_spy_sees
 from .stateless import Stateless
 
 ALLOWED = ("unreduced", "dtype")
-SHRINK_SECONDS = 10.0  # for the search of a smaller call, for each check that fails
+SHRINK_SECONDS = 3.0  # for the search of a smaller call, for each check that fails
 
 
 def check_function(
