@@ -12,7 +12,7 @@ as in :mod:`.feed_forward` and :mod:`.max_margin`, with less work:
 - Pairs with zero hinge loss have zero gradient (1.4) and are dropped from everything after the hinge.
 - With delta of the true and delta_c of the corrupt window, as in 1.6, the shared words receive the sum:
 
-      delta = f'(z) o U dJ/ds,    delta_s = delta + delta_c,    delta_v = delta, delta_c,
+      delta = f'(z) o U dJ/ds,    delta_s = delta + delta_c,    delta_v = [delta delta_c],
       dJ/dW_s = delta_s x_s^T,    dJ/dx_s = W_s^T delta_s,    dJ/db = delta_s,
       dJ/dW_v = delta_v x_v^T,    dJ/dx_v = W_v^T delta_v,    dJ/dU = dJ/ds a^T.
 """
@@ -70,8 +70,8 @@ def window_margin_loss(
         features: a feature index for each word of the true windows, such as its capitalisation, (..., k).
         corrupted_features: the same for the corrupt windows, (..., k).
         C: feature vectors, appended to the word vectors, (F, c).
-        dropout: dropout probability of x and x_c. The two share one mask in the columns that are looked up once; under
-            tracing each has its own.
+        dropout: dropout probability of x and x_c. Both windows share the mask of the shared words; under tracing each has
+            a mask of its own.
         sparse: make the gradient of L a sparse COO tensor of the rows in pairs that violate the margin.
 
     Returns:
@@ -141,7 +141,8 @@ class _Settings(NamedTuple):
 class _Columns(NamedTuple):
     """The differing words [start, stop) of the k in a window: from the first to the last in which any pair differs.
 
-    X has a row for the vector of each shared word, then of each differing word, the true windows before the corrupt.
+    X holds the vectors of the shared words, a row each, then those of the differing words of the true windows, then of
+    the corrupt windows.
     """
 
     start: int
@@ -151,7 +152,7 @@ class _Columns(NamedTuple):
     @classmethod
     def differing(cls, words: list[Tensor]) -> "_Columns":
         differ = functools.reduce(torch.logical_or, map(torch.ne, words[::2], words[1::2]))
-        columns = [i for i, differs in enumerate(differ.any(0).tolist()) if differs] or [0, -1]
+        columns = [i for i, differs in enumerate(differ.any(0).tolist()) if differs] or [0, -1]  # none: [0, 0)
         return cls(columns[0], columns[-1] + 1, differ.shape[1])
 
     def halves(self, W: Tensor, d: int) -> tuple[Tensor, Tensor]:

@@ -33,7 +33,8 @@ def affine(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
 
 
 class _Affine(Function):
-    """The gradients of 1.6, summed over the mini-batch: delta x^T for W, delta for b, W^T delta for x."""
+    """The gradients of 1.6, W^T delta for x, delta x^T for W, delta for b, each summed over the mini-batch; x and delta
+    are rows here, columns there."""
 
     @staticmethod
     def forward(x: Tensor, W: Tensor, b: Tensor | None) -> Tensor:

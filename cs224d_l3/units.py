@@ -4,8 +4,8 @@ Each unit is a function, its derivative ``*_prime``, a Function whose backward p
 and a Module. The Function saves ``a`` where f' is computed from ``a``, else ``z``. At a kink f' is torch's subgradient.
 A non-finite dJ/da times f' = 0 is NaN, where torch masks it to 0; softsign' is 0 at infinity, where torch's is NaN.
 
-The Jacobian is diagonal, hence symmetric: ``pushforward`` (forward mode) is the same product as ``backward``, which a
-decorator from :mod:`._in_place` computes in a single buffer unless autograd records it.
+The Jacobian is diagonal, hence symmetric: ``pushforward`` (forward mode) is the same product as ``backward``. Where
+autograd does not record the backward pass, a decorator from :mod:`._in_place` computes this product in a single buffer.
 """
 
 from collections.abc import Callable
@@ -271,7 +271,7 @@ class LeakyReLU(nn.Module):
 
 
 class Unit(NamedTuple):
-    """f, f', the Module class, and f' as a function of a = f(z): accurate to a rounding of 1, as a saturates."""
+    """f, f', the Module class, and f' as a function of a = f(z), accurate to a rounding error of 1 where f saturates."""
 
     f: Callable[[Tensor], Tensor]
     f_prime: Callable[[Tensor], Tensor]

@@ -112,7 +112,6 @@ def _own_gradient(x: Tensor) -> Tensor:
 
 
 @pytest.mark.long
-@pytest.mark.long
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_functions_raise_no_alarm(name: str) -> None:
     fn, declaration, options = RIGHT[name]
