@@ -70,8 +70,8 @@ def window_margin_loss(
         features: a feature index for each word of the true windows, such as its capitalisation, (..., k).
         corrupted_features: the same for the corrupt windows, (..., k).
         C: feature vectors, appended to the word vectors, (F, c).
-        dropout: dropout probability of x and x_c. Both windows share the mask of the shared words; under tracing each has
-            a mask of its own.
+        dropout: dropout probability of x and x_c. Both windows share the mask of the shared words; under
+            tracing each has a mask of its own.
         sparse: make the gradient of L a sparse COO tensor of the rows in pairs that violate the margin.
 
     Returns:

@@ -271,7 +271,7 @@ class LeakyReLU(nn.Module):
 
 
 class Unit(NamedTuple):
-    """f, f', the Module class, and f' as a function of a = f(z), accurate to a rounding error of 1 where f saturates."""
+    """f, f', the Module class, and f' as a function of a = f(z), accurate to an ulp of 1 where f saturates."""
 
     f: Callable[[Tensor], Tensor]
     f_prime: Callable[[Tensor], Tensor]
