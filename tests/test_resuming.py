@@ -29,7 +29,7 @@ def test_a_killed_run_ends_as_one_that_was_never_stopped(folder: Path, kind: str
         train(folder, kind, "--save-every", every)
     if (folder / f"{kind}.last.pt").exists():
         again = train(folder, kind, "--resume")
-        assert "going on in epoch" in again.stdout
+        assert "resuming in epoch" in again.stdout
     else:  # before anything was saved
         again = train(folder, kind)
     assert again.returncode == 0, again.stderr
