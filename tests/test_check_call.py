@@ -73,6 +73,10 @@ def test_a_module_is_checked_by_its_parameters_too() -> None:
     report = check_call(module, torch.randn(4, 3, generator=torch.Generator().manual_seed(0)))
     assert report.runs["gradients"] == report.runs["subsets"] == 1
     assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+    options = {"constants": {"output_size": None}, "seed": 0}  # these reach a Module's calls, too
+    unpool, index = nn.MaxUnpool1d(1), torch.tensor([[[0, 1]]])
+    assert check_function(unpool, calls=[(normal(1, 1, 2), index)], **options).runs["gradients"] == 1
+    assert check_function(nn.Dropout(), calls=[(normal(8),)], seed=0).runs["gradients"] == 1
     assert check_gradients(nn.Linear(3, 2), torch.randn(2, 3, requires_grad=True)).verdict == "ok"
 
 

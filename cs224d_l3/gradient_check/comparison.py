@@ -67,19 +67,21 @@ class Comparison:
     def __init__(
         self, point: Point, grad_outputs: Sequence[Sequence[Tensor]], h: float, tolerance: float = 0.0
     ) -> None:
-        self.point, self.h, self.tolerance = point, h, tolerance
+        self.point, self.grad_outputs, self.h, self.tolerance = point, grad_outputs, h, tolerance
         with torch.no_grad():
             self.flat = FlatFunction(point.flat, [leaf.detach().double() for leaf in point.leaves])
         self.v = torch.stack([torch.cat([y.detach().reshape(-1).double() for y in v]) for v in grad_outputs])
-        self.g = torch.stack([_row(point.gradients(v)) for v in grad_outputs])
-        self.grad_outputs = grad_outputs
+        self.g = self._gradients(point.leaves)
         self.eps, self.noise = point.own_eps, torch.zeros_like(self.g)
         self.is_measured = False
 
+    def _gradients(self, leaves: Sequence[Tensor]) -> Tensor:
+        """By the backward pass, at these inputs, a row for each grad_output."""
+        return torch.stack([_row(self.point.gradients(v, leaves)) for v in self.grad_outputs])
+
     def _measure(self) -> None:
         self.is_measured, self.eps = True, self.point.eps
-        near = [nudged(self.point.leaves, seed) for seed in range(2)]
-        moved = [torch.stack([_row(self.point.gradients(v, leaves)) for v in self.grad_outputs]) for leaves in near]
+        moved = [self._gradients(nudged(self.point.leaves, seed)) for seed in range(2)]
         far = torch.stack([(g - self.g).abs().where(g.isfinite(), torch.inf) for g in moved]).amax(0)
         self.noise = far.where(self.g.isfinite(), 0.0)
 
@@ -156,7 +158,6 @@ class Comparison:
         """Where the derivative jumps from one neighbour of the point to another, and the gradient is one of those or
         between them: at a matrix of equal singular values, say, the function has no derivative, whatever differences
         give. (grad_outputs, directions)."""
-        grad_outputs = [self.point.split(row) for row in self.v]
         found = []
         for seed in range(8):
             generator = torch.Generator().manual_seed(seed)
@@ -164,7 +165,7 @@ class Comparison:
             for x in self.point.leaves:
                 step = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device, x.dtype)
                 leaves.append((x.detach() + 2.0**-20 * x.detach().abs().clamp(min=1.0) * step).requires_grad_())
-            found.append(torch.stack([_row(self.point.gradients(v, leaves)) for v in grad_outputs]) @ directions.T)
+            found.append(self._gradients(leaves) @ directions.T)
         near = torch.stack(found)
         low, high = near.amin(0), near.amax(0)
         jumps = near.isfinite().all(0) & (high - low > 1e-2 * near.abs().amax(0))

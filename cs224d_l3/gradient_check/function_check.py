@@ -126,8 +126,9 @@ def check_function(
     names = [p for p in PROPERTIES if p != "reference" or reference]
     report = FunctionReport(name, dict.fromkeys(names, 0), {}, skip)
     constants = constants or {}
+    module = Stateless(fn) if calls is not None and isinstance(fn, nn.Module) else None
     account = Account(
-        _bound(fn, constants, make, seed),
+        _bound(module or fn, constants, make, seed),
         fn,
         report,
         constants=constants,
@@ -136,7 +137,7 @@ def check_function(
         tolerance=tolerance,
         allow=allow | ({"dtype"} if any(isinstance(c, torch.dtype) for c in constants.values()) else set()),
         require=require,
-        dtype=dtype or (torch.float64 if calls is None else None),
+        dtype=dtype or (torch.float64 if calls is None or module else None),
         seconds=seconds,
     )
     progress = Progress(report)
@@ -144,8 +145,7 @@ def check_function(
     with warnings_of_forward_mode():
         try:
             if calls is not None:
-                account.fn, parameters = _functional(fn, account.fn)
-                account.dtype = dtype or (torch.float64 if parameters else None)
+                parameters = module.parameters if module else {}
                 _check_given(account, [_given(call, fn, k, parameters) for k, call in enumerate(calls)])
             else:
                 assert declaration is not None
@@ -178,11 +178,11 @@ class _Arguments(NamedTuple):
 
 def _given(call: Any, fn: Callable[..., Any], k: int, parameters: Mapping[str, Tensor]) -> Inputs:
     """A call of one's own, with a Module's parameters."""
-    positional, keywords = (
-        call if isinstance(call, _Arguments) else ((), call) if isinstance(call, dict) else (call, {})
-    )
-    if not isinstance(positional, tuple | list):
+    if not isinstance(call, tuple | list | dict):
         raise TypeError(f"calls must hold a tuple or a dict of arguments for each call, got {type(call).__name__}")
+    if not isinstance(call, _Arguments):
+        call = _Arguments((), call) if isinstance(call, dict) else _Arguments(tuple(call), {})
+    positional, keywords = call
     names = [n if n.isidentifier() else f"x_{i}" for i, n in enumerate(argument_names(fn, len(positional)))]
     values = {**dict(zip(names, positional, strict=True)), **keywords, **parameters}
     leaves = [x for x in tree_leaves(values) if isinstance(x, Tensor)]
@@ -205,15 +205,7 @@ def _bound(
     fn = seeded(fn, seed) if seed is not None else fn
     if make is None:
         return functools.partial(fn, **constants)
-    return lambda *drawn: fn(*make(*drawn), **constants)
-
-
-def _functional(fn: Callable[..., Any], bound: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Tensor]]:
-    """A Module as a function of its parameters as well; any other function as it is."""
-    if not isinstance(fn, nn.Module):
-        return bound, {}
-    module = Stateless(fn)
-    return module, module.parameters
+    return lambda *drawn, **keywords: fn(*make(*drawn), **keywords, **constants)
 
 
 def _check_given(account: Account, calls: Sequence[Inputs]) -> None:

@@ -46,7 +46,6 @@ class Point:
             if isinstance(x, Tensor) and x.layout != torch.strided:
                 raise TypeError(f"inputs must be dense, got a tensor of layout {x.layout}")
         self.leaves = [same_layout(inputs[i]).requires_grad_() for i in self.differentiated]
-        self.constant = constant
         outputs = self.call(self.leaves, f=self.formula)
         if not constant and not any(out.requires_grad for out in outputs):
             raise ValueError("f must return a tensor with a gradient, got one that does not depend on the inputs")
@@ -116,11 +115,6 @@ class Point:
             return [torch.zeros_like(leaf) for leaf in leaves]
         outputs, v = (list(part) for part in zip(*pairs, strict=True))
         return list(torch.autograd.grad(outputs, leaves, v, materialize_grads=True))
-
-    def split(self, row: Tensor) -> list[Tensor]:
-        """A grad_output for each output from all of them in one row."""
-        parts = row.split([y.numel() for y in self.outputs])
-        return [part.view(y.shape).to(y.device, y.dtype) for part, y in zip(parts, self.outputs, strict=True)]
 
     def flat(self, *leaves: Tensor) -> Tensor:
         """All outputs in one row, in float64."""
