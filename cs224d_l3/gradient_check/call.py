@@ -11,10 +11,15 @@ from torch import Tensor
 from .comparison import nudged
 from .judgement import compare_gradients
 from .operations import Operations, eps_of
-from .point import Point, floating_outputs, random_signed_like, same_layout
+from .point import Point, floating_outputs, random_signed_like, same_layout, vjp
 from .report import GradientCheckError, Report
 
 Run = tuple[list[Tensor], list[Tensor]]  # outputs, gradients
+
+
+def flat(run: Any) -> list[Any]:
+    """Outputs and gradients in one row."""
+    return [*run[0], *run[1]]
 
 
 @dataclass
@@ -69,11 +74,7 @@ class Call:
         """By the backward pass, of all arguments that require a gradient."""
         leaves = [x for x in arguments if isinstance(x, Tensor) and x.requires_grad]
         grad_outputs = self.grad_outputs(outputs) if grad_outputs is None else grad_outputs
-        pairs = [(y, v) for y, v in zip(outputs, grad_outputs, strict=True) if y.requires_grad]
-        if not pairs:
-            return [torch.zeros_like(x) for x in leaves]
-        outputs, grad_outputs = zip(*pairs, strict=True)
-        found = torch.autograd.grad(outputs, leaves, grad_outputs, materialize_grads=True, **options)
+        found = vjp(outputs, leaves, grad_outputs, **options)
         return [g.detach().to_dense() if g.is_sparse else g.detach().clone() for g in found]
 
     @staticmethod

@@ -87,8 +87,9 @@ PROJECTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "symmetric": lambda x: (x + x.mT) / 2,
     "spd": lambda x: (x + x.mT) / 2,
     "triangular": lambda x: x.tril(),
-    "orthogonal": lambda x: 1.5 * x - 0.5 * x @ x.mT @ x,  # Newton's step to the nearest one: its fixed point, and
-}  # there, its derivative is that of the projection
+    # Newton's step to the nearest orthogonal matrix, which is its fixed point: there both have the same derivative
+    "orthogonal": lambda x: 1.5 * x - 0.5 * x @ x.mT @ x,
+}
 
 
 def fill(argument: Argument, spec: Spec, numbers: str, seed: int) -> Any:

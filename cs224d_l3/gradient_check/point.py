@@ -52,8 +52,7 @@ class Point:
         self.differentiable = [i for i, out in enumerate(outputs) if constant or out.requires_grad]
         self.outputs = [outputs[i] for i in self.differentiable]
         again = self._chosen(self.call(self.leaves, f=self.formula))
-        pairs = zip(again, self.outputs, strict=True)
-        if not all(torch.equal(a.detach().nan_to_num(), b.detach().nan_to_num()) for a, b in pairs):
+        if not all(is_equal(a.detach(), b.detach()) for a, b in zip(again, self.outputs, strict=True)):
             raise ValueError("f must give the same value for the same inputs, and is non-deterministic or stateful")
         self.exact = self._dtype_of_differences(own_dtype)
 
@@ -109,12 +108,7 @@ class Point:
     def gradients(self, grad_outputs: Sequence[Tensor], leaves: Sequence[Tensor] | None = None) -> list[Tensor]:
         """By the backward pass, after a forward pass of its own."""
         leaves = self.leaves if leaves is None else leaves
-        outputs = self._chosen(self.call(leaves, f=self.formula))
-        pairs = [(y, v) for y, v in zip(outputs, grad_outputs, strict=True) if y.requires_grad]
-        if not pairs:
-            return [torch.zeros_like(leaf) for leaf in leaves]
-        outputs, v = (list(part) for part in zip(*pairs, strict=True))
-        return list(torch.autograd.grad(outputs, leaves, v, materialize_grads=True))
+        return vjp(self._chosen(self.call(leaves, f=self.formula)), leaves, grad_outputs)
 
     def flat(self, *leaves: Tensor) -> Tensor:
         """All outputs in one row, in float64."""
@@ -123,6 +117,22 @@ class Point:
         with torch.set_grad_enabled(self.with_grad):
             outputs = self._chosen(self.call(leaves, self.exact))
         return torch.cat([y.detach().reshape(-1).double() for y in outputs])
+
+
+def vjp(
+    outputs: Sequence[Tensor], leaves: Sequence[Tensor], grad_outputs: Sequence[Tensor], **options: Any
+) -> list[Tensor]:
+    """Gradients by the backward pass; zeros where no output depends on the leaves."""
+    pairs = [(y, v) for y, v in zip(outputs, grad_outputs, strict=True) if y.requires_grad]
+    if not pairs:
+        return [torch.zeros_like(leaf) for leaf in leaves]
+    live, v = (list(part) for part in zip(*pairs, strict=True))
+    return list(torch.autograd.grad(live, leaves, v, materialize_grads=True, **options))
+
+
+def is_equal(a: Tensor, b: Tensor) -> bool:
+    """Bit by bit; NaN equals NaN."""
+    return torch.equal(a.nan_to_num(), b.nan_to_num()) if a.is_floating_point() else torch.equal(a, b)
 
 
 def _module_in(module: nn.Module, dtype: torch.dtype, arguments: Sequence[Any]) -> Any:

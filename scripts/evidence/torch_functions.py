@@ -62,19 +62,22 @@ def add(fn: Callable[..., Any], declaration: str, name: str = "", **options: Any
     FUNCTIONS.append(Function(name or fn.__name__.removeprefix("linalg_"), fn, declaration, options))
 
 
-for name in "sin cos tan exp sinh cosh tanh sigmoid erf sinc abs neg square expm1 atan asinh relu sgn floor".split():
-    add(getattr(torch, name), "z=...")
-for name in "silu gelu elu selu celu softplus softsign mish hardtanh relu6 leaky_relu logsigmoid tanhshrink".split():
-    add(getattr(F, name), "z=...")
-for name in "log sqrt rsqrt log1p acos asin atanh lgamma digamma reciprocal".split():
-    add(getattr(torch, name), "z=...")
+def add_all(module: Any, names: str, declaration: str) -> None:
+    """Several functions of one declaration."""
+    for name in names.split():
+        add(getattr(module, name), declaration)
+
+
+add_all(
+    torch, "sin cos tan exp sinh cosh tanh sigmoid erf sinc abs neg square expm1 atan asinh relu sgn floor", "z=..."
+)
+add_all(F, "silu gelu elu selu celu softplus softsign mish hardtanh relu6 leaky_relu logsigmoid tanhshrink", "z=...")
+add_all(torch, "log sqrt rsqrt log1p acos asin atanh lgamma digamma reciprocal", "z=...")
 for name in "mean sum var std norm amax median logsumexp prod cumsum cumprod sort topk kthvalue".split():
     arguments = {"logsumexp": (-1,), "cumsum": (0,), "cumprod": (0,), "topk": (1,), "kthvalue": (1,)}.get(name, ())
     add(lambda z, name=name, arguments=arguments: getattr(z, name)(*arguments), "z=n", name)
-for name in "add mul div maximum".split():
-    add(getattr(torch, name), "x=broadcast, y=broadcast")
-for name in "atan2 hypot logaddexp".split():
-    add(getattr(torch, name), "x=n, y=n")
+add_all(torch, "add mul div maximum", "x=broadcast, y=broadcast")
+add_all(torch, "atan2 hypot logaddexp", "x=n, y=n")
 add(torch.pow, "x=n positive, y=n")
 add(torch.fmod, "x=n, y=n positive")
 add(torch.where, "c=n bool, x=n, y=n")
@@ -116,10 +119,8 @@ add(F.embedding, "i=... < V, W=V d")
 add(F.cosine_similarity, "x=n d, y=n d")
 add(F.pairwise_distance, "x=n d, y=n d")
 
-for name in "mse_loss l1_loss smooth_l1_loss huber_loss".split():
-    add(getattr(F, name), "x=..., t=...")
-for name in "soft_margin_loss hinge_embedding_loss".split():
-    add(getattr(F, name), "x=n, t=n data")
+add_all(F, "mse_loss l1_loss smooth_l1_loss huber_loss", "x=..., t=...")
+add_all(F, "soft_margin_loss hinge_embedding_loss", "x=n, t=n data")
 add(F.cross_entropy, "z=b K, t=b < K")
 add(F.nll_loss, "z=b K, t=b < K")
 add(F.binary_cross_entropy, "p=n unit, t=n unit data")

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..call import Call
+from ..call import Call, flat
+from ..point import is_equal
 from ..report import PASSED, GradientCheckError, Outcome
 from ..spy import spied
 
@@ -23,7 +24,7 @@ def no_mutation(call: Call) -> Outcome:
 
     def assert_unchanged(part: str) -> None:
         for (name, x), (version, old) in zip(tensors, before, strict=True):
-            if x._version != version or not _equal(x.detach(), old):
+            if x._version != version or not is_equal(x.detach(), old):
                 raise GradientCheckError(f"{part} writes to its input {name}")
 
     outputs = call.outputs(arguments)
@@ -38,10 +39,6 @@ def no_mutation(call: Call) -> Outcome:
     if seen.writes:
         raise GradientCheckError(seen.writes[0])
     return PASSED
-
-
-def _equal(a: Tensor, b: Tensor) -> bool:
-    return torch.equal(a.nan_to_num(), b.nan_to_num()) if a.is_floating_point() else torch.equal(a, b)
 
 
 def saving(call: Call) -> Outcome:
@@ -99,16 +96,12 @@ def _assert_outputs_freed(call: Call) -> None:
 def repetition(call: Call) -> Outcome:
     """The same call gives the same bits; a second backward pass the same gradients; calls do not disturb each other."""
     _assert_gradients_not_overwritten(call)
-    for a, b in zip(_flat(call.run()), _flat(call.plain), strict=True):
-        if not torch.equal(a.nan_to_num(), b.nan_to_num()):
+    for a, b in zip(flat(call.run()), flat(call.plain), strict=True):
+        if not is_equal(a, b):
             call.assert_same([a], [b], "two calls with the same inputs disagree", precision=1e-12)
     _assert_calls_interleave(call)
     _assert_same_without_grad(call)
     return PASSED
-
-
-def _flat(run: tuple[list[Tensor], list[Tensor]]) -> list[Tensor]:
-    return [*run[0], *run[1]]
 
 
 def _assert_gradients_not_overwritten(call: Call) -> None:

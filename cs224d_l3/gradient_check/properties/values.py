@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..call import Call
+from ..call import Call, flat
 from ..operations import Operations, TooManyOperationsError
 from ..point import random_signed_like
 from ..report import PASSED, GradientCheckError, Outcome, no_verdict, not_applicable, not_supported
@@ -141,7 +141,7 @@ def _assert_right(call: Call, dtype: torch.dtype, inputs: list[Any], found: Any,
     tensors = [x for x in inputs if isinstance(x, Tensor)]
     bound = _rounding(dtype, tensors, [*exact[0], *exact[1]])
     compared = 0
-    for k, (a, b) in enumerate(zip(_flat(found), _flat(exact), strict=True)):
+    for k, (a, b) in enumerate(zip(flat(found), flat(exact), strict=True)):
         what = "value" if k < len(exact[0]) else "gradient"
         a = a.detach().double()
         if not a.numel() or not b.isfinite().all() or b.abs().max() > 0.1 * torch.finfo(dtype).max:
@@ -152,16 +152,12 @@ def _assert_right(call: Call, dtype: torch.dtype, inputs: list[Any], found: Any,
         compared += 1
         allowed = bound + call.tolerance * float(b.abs().max())
         if off > allowed and a.isfinite().all():  # it may be a sum whose terms cancel
-            allowed += 16 * _flat(call.moves(inputs))[k]
+            allowed += 16 * flat(call.moves(inputs))[k]
         if off > allowed and a.isfinite().all():
             raise GradientCheckError(
                 f"the {what} in {dtype} is {off:.3g} from that in float64: its precision allows {allowed:.1g}"
             )
     return compared
-
-
-def _flat(pair: Any) -> list[Any]:
-    return [*pair[0], *pair[1]]
 
 
 def _rounding(dtype: torch.dtype, inputs: list[Tensor], results: list[Tensor]) -> float:
