@@ -64,6 +64,74 @@ def test_complex_numbers_are_pairs_of_real_ones(fn: Callable[..., Tensor], shape
     assert check_call(fn, *(x.requires_grad_() for x in inputs)).runs["gradients"] == 1
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+def test_sparse_tensors_are_differentiated_by_what_they_store(layout: torch.layout) -> None:
+    A = torch.tensor([[0.0, 1.0, 0.0], [2.0, 0.0, 3.0]], dtype=torch.float64).to_sparse(layout=layout)
+    seen: list[torch.layout] = []
+
+    def product(A: Tensor, y: Tensor, factor: float = 1.0) -> Tensor:
+        seen.append(A.layout)
+        gradient = A.to_dense() @ y
+        return gradient * factor if factor == 1.0 else gradient + (factor - 1) * (gradient - gradient.detach())
+
+    y = normal(3, 2)
+    assert check_call(product, A, y).runs["gradients"] == 1
+    assert check_call(product, A.requires_grad_(), y).runs["subsets"] == 1
+    assert set(seen) == {layout}
+    with pytest.raises(GradientCheckError, match=r"check 'gradients'.*d/dA\[(?s:.*)to_sparse\(.*requires_grad_"):
+        check_call(product, A, y.detach(), factor=1.001)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_sparse_gradients_are_checked_as_dense_ones(factor: float) -> None:
+    class Rows(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, L: Tensor, i: Tensor) -> Tensor:
+            ctx.save_for_backward(i)
+            ctx.shape = L.shape
+            return L[i]
+
+        @staticmethod
+        def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None]:
+            (i,) = ctx.saved_tensors
+            return torch.sparse_coo_tensor(i[None], factor * d, ctx.shape, check_invariants=False), None
+
+    L, i = normal(4, 2).requires_grad_(), torch.tensor([0, 2, 2])
+    if factor == 1.0:
+        report = check_call(Rows.apply, L, i)
+        assert report.runs["gradients"] == report.runs["second_order"] == report.runs["precisions"] == 1
+    else:
+        with pytest.raises(GradientCheckError, match="check 'gradients'.*1.001 times"):
+            check_call(Rows.apply, L, i)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_a_custom_operator(factor: float) -> None:
+    @torch.library.custom_op(f"cs224d_l3_tests::cube_{factor}".replace(".", "_"), mutates_args=())
+    def cube(x: Tensor, k: float) -> Tensor:
+        return k * x**3
+
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(inputs[0])
+        ctx.k = inputs[1]
+
+    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return factor * 3 * ctx.k * x**2 * d, None
+
+    cube.register_autograd(backward, setup_context=setup_context)
+    if factor == 1.0:
+        report = check_call(cube, normal(3).requires_grad_(), 2.0)
+        assert report.runs["gradients"] == report.runs["second_order"] == report.runs["returned_gradients"] == 1
+        assert "cube_1_0" in report.unsupported["forward_mode"]
+    else:
+        with pytest.raises(
+            GradientCheckError, match=r"check 'gradients'(?s:.*)y = torch.ops.cs224d_l3_tests.cube_1_001\("
+        ):
+            check_call(cube, normal(3).requires_grad_(), 2.0)
+
+
 @pytest.mark.long
 def test_a_module_is_checked_by_its_parameters_too() -> None:
     shared = nn.Linear(3, 3)
@@ -176,6 +244,25 @@ def test_every_failing_check_is_named_with_what_would_excuse_it() -> None:
     for check, text in error.value.report.failures.items():
         assert f"check '{check}'" in text
         assert "If that is meant: " in text
+
+
+def test_the_printed_grad_output_is_the_one_that_shows_the_fault() -> None:
+    def backward(d: Tensor, x: Tensor, output: Tensor) -> Tensor:
+        return d * x.cos() * (2 if int(d.count_nonzero()) == 1 else 1)
+
+    with pytest.raises(GradientCheckError) as error:
+        check_function(function(torch.sin, backward), calls=[(normal(3).requires_grad_(),)])
+    assert "v = torch.tensor([0.0, 0.0, -0.75]" in error.value.report.failures["gradients"]
+
+
+def test_a_printed_call_does_not_take_the_name_of_an_argument() -> None:
+    def product(y: Tensor, v: Tensor) -> Tensor:
+        wrong: Tensor = wrong_by(2.0)(y) * v
+        return wrong
+
+    with pytest.raises(GradientCheckError) as error:
+        check_call(product, normal(3), normal(3))
+    assert "torch.autograd.grad(y_, [y, v], v_)" in error.value.report.failures["gradients"]
 
 
 @pytest.mark.long
@@ -333,6 +420,8 @@ def test_an_error_shows_where_a_declaration_stops_making_sense() -> None:
     lines = str(error.value).splitlines()
     assert lines[2].index("^") == lines[1].index("n*2")
     assert "simplex" in lines[3]
+    with pytest.raises(ValueError, match=r"\bx\b.*'W=m'.*commas"):
+        check_function(torch.mul, "x=n W=m")
 
 
 @pytest.mark.long

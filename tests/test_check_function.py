@@ -217,6 +217,8 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
         (["torch:sin", "x=n", "--constant", "k"], "'k'"),
         (["torch:sin", "x=n", "--domain", "x=low"], "'x=low'"),
         (["torch:__version__", "x=n"], "torch:__version__"),
+        (["torch:sin", "--calls", "torch:nothing"], "torch:nothing"),
+        (["torch:sin", "--calls", "torch:pi"], "float"),
     ):
         assert check(wrong) == 2
         assert value in capsys.readouterr().err
@@ -224,8 +226,15 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.slow
 def test_the_command_line_as_a_command(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("def cube(x):\n    print('noise')\n    return x**3\n")
+    (tmp_path / "mine.py").write_text(
+        "import torch\n"
+        "def cube(x):\n    print('noise')\n    return x**3\n"
+        "calls = [(torch.ones(2, requires_grad=True),), (torch.ones(1, dtype=torch.float64, requires_grad=True),)]\n"
+    )
     result = start("-m", "cs224d_l3.gradient_check", "mine:cube", "x=n m", "--examples", 5, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("cube: ok")
     assert "noise" not in result.stdout
+    result = start("-m", "cs224d_l3.gradient_check", "mine:cube", "--calls", "mine:calls", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "ok in 2 of 2 calls" in result.stdout

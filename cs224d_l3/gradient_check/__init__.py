@@ -19,6 +19,7 @@ check_function    ``function_check``       the options, the calls, the report
 ..                ``call``                 one call: its outputs and gradients, and again in another way
 ..                ``properties``           one function for each property
 ..                ``spy``                  hand-written backward passes, observed
+..                ``plain``                complex and sparse tensors as dense real ones
 ..                ``operations``           torch's operations, observed: precision, number
 both              ``report``               verdicts and messages
 ..                ``listing``              a failing call as code

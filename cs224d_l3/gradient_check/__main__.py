@@ -1,6 +1,7 @@
 """Checks a function from the command line:
 
 python -m cs224d_l3.gradient_check package.module:function "x=batch n, W=m n, b=m"
+python -m cs224d_l3.gradient_check package.module:function --calls package.module:calls
 
 Exit status 0: all is right; 1: something is wrong, the report says what; 2: the call was not understood.
 """
@@ -34,8 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.list:
         print("\n".join(describe_checks()))
         return 0
-    if options.function is None or options.declaration is None:
-        print("error: give a function and a declaration, or --list", file=sys.stderr)
+    if options.function is None or (options.declaration is None) == (options.calls is None):
+        print("error: give a function and either a declaration or --calls; or --list", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder, "trace.json")
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("function", nargs="?", help="package.module:function, or :Class.apply")
     add("declaration", nargs="?", help="shape and kind of its arguments: 'x=batch n, W=m n, target=batch < n'")
+    add("--calls", help="package.module:name of calls of one's own, a list or a function that makes it")
     add("--list", action="store_true", help="explain every check in a line, and how to skip it")
     add("--reference", help="another function that is known to be right")
     add("--surrogate", help="the function whose gradient it is, where it is not its own by intention")
@@ -101,6 +103,7 @@ def check(arguments: list[str], trace: Callable[[str, Callable[[], str]], None] 
             report = check_function(
                 _load(options.function),
                 options.declaration,
+                calls=_calls(options.calls) if options.calls else None,
                 reference=_load_if_given(options.reference),
                 surrogate=_load_if_given(options.surrogate),
                 make=_load_if_given(options.make),
@@ -144,7 +147,19 @@ def _load_if_given(path: str | None) -> Any:
     return _load(path) if path else None
 
 
+def _calls(path: str) -> Any:
+    found = _import(path)
+    return found() if callable(found) else found
+
+
 def _load(path: str) -> Any:
+    found = _import(path)
+    if not callable(found):
+        raise ValueError(f"{path} must be a function, got {type(found).__name__}")
+    return found
+
+
+def _import(path: str) -> Any:
     module, colon, names = path.partition(":")
     if not colon or not names:
         raise ValueError(f"function must read package.module:function, got {path!r}")
@@ -158,8 +173,6 @@ def _load(path: str) -> Any:
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:
         raise ValueError(f"{path}: importing it raised {type(error).__name__}: {error}") from error
-    if not callable(found):
-        raise ValueError(f"{path} must be a function, got {type(found).__name__}")
     return found
 
 

@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,7 +16,9 @@ from torch.utils._pytree import tree_flatten_with_path, tree_map, tree_unflatten
 from .call import Call
 from .declaration import Argument
 from .inputs import PROJECTIONS, Inputs
+from .judgement import dense_and_single
 from .listing import as_code
+from .plain import as_plain
 from .properties import EXCUSES, PROPERTIES
 from .report import FunctionReport, GradientCheckError
 
@@ -29,6 +31,14 @@ RANDOM = (
 
 class NotUsableError(ValueError):
     """The function cannot be checked at all."""
+
+
+class Failure(NamedTuple):
+    """What is wrong, at which call, and which of the two grad_outputs of finite differences shows it."""
+
+    sentence: str
+    inputs: Inputs
+    grad_output: int = 0
 
 
 @dataclass
@@ -56,7 +66,7 @@ class Account:
     dtype: torch.dtype | None = None
     seconds: float | None = None
     tell: list[Callable[[str, Callable[[], str]], None]] = field(default_factory=list)
-    failing: dict[str, tuple[str, Inputs]] = field(default_factory=dict)
+    failing: dict[str, Failure] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
     # --------------------------------------------------------------------------------------------- calls
@@ -67,25 +77,23 @@ class Account:
         others = None if inputs.others is None else [x for _, x in tree_flatten_with_path(inputs.others)[0]]
         names = ["".join(_step(key, k) for k, key in enumerate(path)) for path, _ in placed]
         arguments = [self.arguments.get(_step(path[0], 0)) for path, _ in placed]
-        differentiable, is_complex = [], []
+        differentiable = []
         for i, ((_, x), argument) in enumerate(zip(placed, arguments, strict=True)):
             real = isinstance(x, Tensor) and (x.is_floating_point() or x.is_complex())
             if real and (argument.is_differentiable if argument else x.requires_grad):
                 differentiable.append(i)
-            is_complex.append(isinstance(x, Tensor) and x.is_complex())
         kinds = [a.kind if a else "" for a in arguments]
+        plain = [as_plain(x) for _, x in placed]
+        values = [x for x, _ in plain]
 
         def bind(fn: Callable[..., Any]) -> Callable[..., Any]:
             def flat(*leaves: Any) -> Any:
-                pairs = zip(leaves, is_complex, strict=True)
-                built = [torch.complex(x[..., 0], x[..., 1]) if pair else x for x, pair in pairs]
-                arguments = tree_unflatten(built, spec)
+                arguments = tree_unflatten([of(x) for x, (_, of) in zip(leaves, plain, strict=True)], spec)
                 keywords = {key: arguments.pop(key) for key in inputs.keywords}
                 return fn(*arguments.values(), **keywords)
 
             return flat
 
-        values = [_as_real(x) for _, x in placed]
         alike = [
             (i, j)
             for n, i in enumerate(differentiable)
@@ -102,7 +110,7 @@ class Account:
             names,
             values,
             differentiable,
-            None if others is None else [_as_real(x) for x in others],
+            None if others is None else [as_plain(x)[0] for x in others],
             inputs.ordinary,
             alike,
             within if any(projected) else None,
@@ -136,7 +144,7 @@ class Account:
                 return
             _assert_differentiable(call)
         except GradientCheckError as error:
-            self._fails("call", str(error), inputs)
+            self.failing["call"] = Failure(str(error), inputs)
             return
         for name in [only] if only else list(self.report.runs):
             if self._is_out(name) or (only is None and name in self.failing):
@@ -177,24 +185,22 @@ class Account:
         except GradientCheckError as error:
             if error.at_others and inputs.others is not None:
                 inputs = inputs._replace(values=inputs.others, others=inputs.values)
-            self._fails(name, str(error), inputs)
+            shown = error.report.findings[0].grad_output if name == "gradients" and error.report is not None else 0
+            self.failing[name] = Failure(str(error), inputs, shown)
             return
         except NotUsableError:
             raise
         except Exception as error:
-            self._fails(name, f"raises {type(error).__name__}: {error}", inputs)
+            self.failing[name] = Failure(f"raises {type(error).__name__}: {error}", inputs)
             return
         if outcome.verdict == "passed":
             report.runs[name] += 1
         elif outcome.verdict == "not supported":
             if name in self.require:
-                self._fails(name, f"not supported: {outcome.reason}", inputs)
+                self.failing[name] = Failure(f"not supported: {outcome.reason}", inputs)
             report.unsupported[name] = outcome.reason
         else:
             report.reasons.setdefault(name, Counter())[outcome.reason] += 1
-
-    def _fails(self, name: str, sentence: str, inputs: Inputs) -> None:
-        self.failing[name] = (sentence, inputs)
 
     def is_over(self) -> bool:
         return self.seconds is not None and time.monotonic() - self.began > self.seconds
@@ -210,23 +216,25 @@ class Account:
 
     def describe(self, name: str) -> str:
         """What is wrong, the smallest call found, and how to allow it."""
-        sentence, inputs = self.failing[name]
-        if name in PROPERTIES and not self.still_fails(name, inputs):
-            sentence = f"{sentence}; by itself the call passes, so it depends on earlier calls"
+        failure = self.failing[name]
+        sentence = failure.sentence
+        if name in PROPERTIES and not self.still_fails(name, failure.inputs):
+            sentence += "; by itself the call passes, so it depends on earlier calls"
         lines = [f"{self.report.name}, check {name!r}: {sentence}", "The smallest call found:"]
-        lines += [f"    {line}" for line in self.code(name, inputs).splitlines()]
+        lines += [f"    {line}" for line in self.code(name, *failure[1:]).splitlines()]
         if name in EXCUSES:
             lines.append(f"If that is meant: {EXCUSES[name]}")
         return "\n".join(lines)
 
-    def code(self, name: str, inputs: Inputs) -> str:
+    def code(self, name: str, inputs: Inputs, grad_output: int = 0) -> str:
+        """The call, and what the check does with it."""
         call = self.call_of(inputs)
         placed = [x for _, x in tree_flatten_with_path(inputs.values)[0]]
         differentiable = {id(placed[i]) for i in call.differentiable}
         v = None
         with contextlib.suppress(Exception):
             outputs = call.outputs(call.arguments(needs=()))
-            v = call.grad_outputs(outputs)[0] if len(outputs) == 1 else None
+            v = dense_and_single(outputs)[grad_output][0] if len(outputs) == 1 else None
         return "\n".join(as_code(self.shown, self.report.name, inputs, differentiable, self.constants, name, v))
 
     def finish(self) -> FunctionReport:
@@ -244,13 +252,6 @@ class Account:
             texts = [*report.failures.values(), *([several] if len(report.failures) > 1 else [])]
             raise GradientCheckError("\n\n".join(texts), report)
         return report
-
-
-def _as_real(x: Any) -> Any:
-    """Complex numbers as pairs of real ones."""
-    if not isinstance(x, Tensor):
-        return x
-    return torch.view_as_real(x.detach().resolve_conj()) if x.is_complex() else x.detach()
 
 
 def _step(key: Any, depth: int) -> str:
@@ -279,10 +280,11 @@ def _assert_differentiable(call: Call) -> None:
 
 
 @contextlib.contextmanager
-def warnings_of_forward_mode() -> Iterator[None]:
-    """torch's forward mode warns about itself."""
+def own_warnings_ignored() -> Iterator[None]:
+    """torch warns about its own forward mode and vmap, which the function did not ask for."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
         yield
 
 

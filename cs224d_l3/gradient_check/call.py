@@ -74,8 +74,7 @@ class Call:
         """By the backward pass, of all arguments that require a gradient."""
         leaves = [x for x in arguments if isinstance(x, Tensor) and x.requires_grad]
         grad_outputs = self.grad_outputs(outputs) if grad_outputs is None else grad_outputs
-        found = vjp(outputs, leaves, grad_outputs, **options)
-        return [g.detach().to_dense() if g.is_sparse else g.detach().clone() for g in found]
+        return [g.detach().clone() for g in vjp(outputs, leaves, grad_outputs, **options)]
 
     @staticmethod
     def grad_outputs(outputs: Sequence[Tensor], seed: int = 0) -> list[Tensor]:

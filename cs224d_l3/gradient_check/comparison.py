@@ -49,7 +49,7 @@ class Compared(NamedTuple):
         self, row: int, column: int, name: str, index: tuple[int, ...] | None, hint: str = "", sign: float = 1.0
     ) -> Finding:
         a, n, bound = (float(t[row, column]) for t in self[:3])
-        return Finding(name, index, a * sign, n * sign, bound, hint)
+        return Finding(name, index, a * sign, n * sign, bound, hint, row)
 
 
 class Comparison:

@@ -120,9 +120,10 @@ def _read(name: str, text: str, least: dict[str, int]) -> Argument:
     """One argument; the smallest sizes it states go into ``least``."""
 
     def wrong(word: str, at: int) -> ValueError:
+        comma = " (arguments are separated by commas)" if "=" in word or ";" in word else ""
         return ValueError(
-            f"declaration of {name}: cannot read {word!r} in {text!r}\n  {text}\n  {' ' * at}^\nexpected {GRAMMAR};"
-            f" kinds are {', '.join(KINDS_OF_VALUES)}"
+            f"declaration of {name}: cannot read {word!r} in {text!r}{comma}\n  {text}\n  {' ' * at}^\n"
+            f"expected {GRAMMAR}; kinds are {', '.join(KINDS_OF_VALUES)}"
         )
 
     dims: list[str] = []

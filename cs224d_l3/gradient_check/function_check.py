@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from .._checks import check_number, check_size
-from .account import Account, seeded, warnings_of_forward_mode
+from .account import Account, own_warnings_ignored, seeded
 from .declaration import Declaration, parse
 from .inputs import Inputs, standard_inputs
 from .listing import name_of
@@ -142,7 +142,7 @@ def check_function(
     )
     progress = Progress(report)
     account.tell = [progress, *([trace] if trace else [])]
-    with warnings_of_forward_mode():
+    with own_warnings_ignored():
         try:
             if calls is not None:
                 parameters = module.parameters if module else {}
@@ -188,8 +188,6 @@ def _given(call: Any, fn: Callable[..., Any], k: int, parameters: Mapping[str, T
     leaves = [x for x in tree_leaves(values) if isinstance(x, Tensor)]
     if not any(x.requires_grad for x in leaves):
         raise ValueError(f"calls[{k}] must hold a tensor that requires a gradient, got none: x.requires_grad_()")
-    if sparse := [x.layout for x in leaves if x.layout != torch.strided]:
-        raise ValueError(f"calls[{k}] must hold dense tensors, got one of layout {sparse[0]}")
     return Inputs(values, tree_map(_scaled, values), True, frozenset([*keywords, *parameters]), f"calls[{k}]")
 
 

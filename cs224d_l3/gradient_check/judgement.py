@@ -1,5 +1,7 @@
 """Judgement of gradients beside finite differences: which elements are wrong, and what that looks like."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -14,12 +16,7 @@ def compare_gradients(point: Point, max_elements: int = 48, h: float = 2.0**-10,
     Up to ``max_elements`` by element, beyond that along random directions of ones and minus ones. ``tolerance`` is
     granted beside the bounds, relative to the largest element of the gradient.
     """
-    dense = [random_signed_like(y, k) for k, y in enumerate(point.outputs)]
-    single = [torch.zeros_like(y, memory_format=torch.contiguous_format) for y in point.outputs]
-    largest = max(single, key=Tensor.numel)
-    if largest.numel():
-        largest.view(-1)[-1] = -0.75
-    comparison = Comparison(point, [dense, single], h, tolerance)
+    comparison = Comparison(point, dense_and_single(point.outputs), h, tolerance)
     size = comparison.flat.size
     report, start = Report(), 0
     if size > max_elements and comparison.agrees_along_signs():
@@ -41,6 +38,16 @@ def compare_gradients(point: Point, max_elements: int = 48, h: float = 2.0**-10,
     elif report.unjudged:
         report.verdict = "inconclusive"
     return report
+
+
+def dense_and_single(outputs: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Two grad_outputs: numbers of both signs everywhere, and one in the last element of the largest output alone."""
+    dense = [random_signed_like(y, k) for k, y in enumerate(outputs)]
+    single = [torch.zeros_like(y, memory_format=torch.contiguous_format) for y in outputs]
+    largest = max(single, key=Tensor.numel)
+    if largest.numel():
+        largest.view(-1)[-1] = -0.75
+    return [dense, single]
 
 
 def judge_elements(
@@ -79,7 +86,7 @@ def judge_elements(
 def _at_kink(compared: Compared, row: int, i: int, name: str, index: tuple[int, ...]) -> Finding:
     low, high, a = (float(t[row, i]) for t in (compared.low, compared.high, compared.analytical))
     hint = f"at a kink, where the slopes of the two sides are {low:.6g} and {high:.6g}"
-    return Finding(name, index, a, min(max(a, low), high), 0.0, hint)
+    return Finding(name, index, a, min(max(a, low), high), 0.0, hint, row)
 
 
 def _tied(leaf: Tensor, comparison: Comparison, part: range, wrong: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Observation of torch's operations while a function runs: the precision it works in, and how many there are."""
+"""Observation of torch's operations while a function runs: the precision it works in, how many and which there are."""
 
 from typing import Any
 
@@ -13,7 +13,8 @@ class TooManyOperationsError(Exception):
 
 
 class Operations(TorchDispatchMode):
-    """While it is active, notes the coarsest dtype that an operation rounds a finer tensor to, and counts.
+    """While it is active, notes the coarsest dtype that an operation rounds a finer tensor to, counts, and names those
+    that are not torch's own.
 
     Args:
         limit: the number of operations after which TooManyOperationsError is raised; None for no limit.
@@ -23,10 +24,13 @@ class Operations(TorchDispatchMode):
         super().__init__()
         self.limit, self.count = limit, 0
         self.coarsest: torch.dtype | None = None
+        self.custom: set[str] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         self.count += 1
+        if func.namespace not in ("aten", "prim", "prims"):
+            self.custom.add(f"{func.namespace}::{func._opname}")
         if self.limit is not None and self.count > self.limit:
             raise TooManyOperationsError(f"more than {self.limit} operations")
         into = floating_dtypes(out)

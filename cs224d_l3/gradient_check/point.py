@@ -122,12 +122,13 @@ class Point:
 def vjp(
     outputs: Sequence[Tensor], leaves: Sequence[Tensor], grad_outputs: Sequence[Tensor], **options: Any
 ) -> list[Tensor]:
-    """Gradients by the backward pass; zeros where no output depends on the leaves."""
+    """Gradients by the backward pass, dense; zeros where no output depends on the leaves."""
     pairs = [(y, v) for y, v in zip(outputs, grad_outputs, strict=True) if y.requires_grad]
     if not pairs:
         return [torch.zeros_like(leaf) for leaf in leaves]
     live, v = (list(part) for part in zip(*pairs, strict=True))
-    return list(torch.autograd.grad(live, leaves, v, materialize_grads=True, **options))
+    gradients = torch.autograd.grad(live, leaves, v, materialize_grads=True, **options)
+    return [g.to_dense() for g in gradients]
 
 
 def is_equal(a: Tensor, b: Tensor) -> bool:
@@ -162,7 +163,7 @@ def second_order(point: Point) -> Point:
             live = [x if x.requires_grad else x.detach().requires_grad_() for x in leaves]
             outputs = [point.call(live, f=point.formula)[i] for i in point.differentiable]
             create = any(x.requires_grad for x in arguments)
-            return tuple(torch.autograd.grad(outputs, live, v, create_graph=create, materialize_grads=True))
+            return tuple(vjp(outputs, live, v, create_graph=create))
 
     v = [random_signed_like(y, k).requires_grad_() for k, y in enumerate(point.outputs)]
     names = [f"{name} (second order)" for name in point.names] + ["grad_output (second order)"] * len(v)

@@ -29,6 +29,7 @@ class Finding:
         numerical: by finite differences.
         bound: of the difference of the two.
         hint: the likely mistake.
+        grad_output: which of them shows it, by position.
     """
 
     argument: str
@@ -37,6 +38,7 @@ class Finding:
     numerical: float
     bound: float
     hint: str = ""
+    grad_output: int = 0
 
     def __str__(self) -> str:
         at = (
