@@ -11,32 +11,33 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ._checks import check_number
-from ._parameters import embedding_parameters
+from ._parameters import Roles, parameter_roles
 
 
-def fan_in_groups(module: nn.Module, lr: float) -> list[dict[str, Any]]:
+def fan_in_groups(module: nn.Module, lr: float, roles: Roles | None = None) -> list[dict[str, Any]]:
     """Parameter groups for any optimizer, with learning rate lr / sqrt(n) for a weight W in R^(m x n).
 
-    n is the fan-in, the number of inputs of a neuron; for a convolution, input channels times kernel size. Biases and
-    embeddings, which have no fan-in, have rate lr.
+    n is the fan-in, the number of inputs of a neuron; for a convolution, input channels of its group times kernel size,
+    also where it is transposed. Biases, word vectors, scales and unknown parameters, which have no fan-in, have rate
+    lr.
 
     Args:
         module: its parameters that require a gradient, each once, are grouped by rate.
         lr: the rate at fan-in 1, above 0.
+        roles: roles by name, as for :func:`~cs224d_l3.xavier.init_xavier`.
 
     Returns:
         groups ``{"params": [...], "lr": ...}``, passed to an optimizer in place of ``module.parameters()``.
 
     Raises:
-        ValueError: an lr that is not a finite number above 0, or no parameter that requires a gradient.
+        ValueError: an lr that is not a finite number above 0, no parameter that requires a gradient, lazy layers that
+            have no shapes yet, or roles that do not fit.
     """
     check_number("lr", lr, above=0)
     groups: dict[float, list[nn.Parameter]] = {}
-    vectors = embedding_parameters(module)
-    for theta in module.parameters():
+    for theta, role in parameter_roles(module, roles).items():
         if theta.requires_grad:
-            is_weight = theta.ndim >= 2 and theta.numel() and theta not in vectors
-            groups.setdefault(lr / math.sqrt(theta[0].numel()) if is_weight else lr, []).append(theta)
+            groups.setdefault(lr / math.sqrt(max(role.fan_in, 1)), []).append(theta)
     if not groups:
         raise ValueError(
             f"module must have a parameter that requires a gradient, got {type(module).__name__} with none"
@@ -53,7 +54,8 @@ class InverseDecay(LRScheduler):
     Args:
         optimizer: the optimizer whose rates are set.
         tau: the t from which the rate decays, above 0.
-        last_epoch: the initial t; -1 for a new run.
+        last_epoch: -1 for a new run; to resume at t without a saved scheduler t - 1, as for torch's schedulers: the
+            rate is then lr(t), with lr_0 the ``initial_lr`` of the group, whatever its ``lr`` is.
 
     Raises:
         ValueError: a tau that is not a finite number above 0.
@@ -65,8 +67,10 @@ class InverseDecay(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[Any]:
-        # recursive, from the rate at t - 1, so that the factors of other schedulers are preserved
         t = self.last_epoch
+        if t > 0 and self._step_count <= 1:  # by the constructor, in a run that is resumed
+            return self._get_closed_form_lr()
+        # recursive, from the rate at t - 1, so that the factors of other schedulers are preserved
         factor = max(t - 1, self.tau) / max(t, self.tau) if t > 0 else 1.0
         return [group["lr"] * factor for group in self.optimizer.param_groups]
 

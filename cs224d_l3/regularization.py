@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ._checks import check_floating, check_number
 from ._function import Function, save_inputs
-from ._parameters import embedding_parameters
+from ._parameters import Roles, parameter_roles
 
 
 def l2_penalty(weights: Iterable[Tensor], lam: float) -> Tensor:
@@ -58,10 +58,18 @@ class _SquaredNorm(Function):
         return 2 * (W * dW).sum()
 
 
-def weight_matrices(module: nn.Module) -> list[nn.Parameter]:
-    """The weights of a module and its submodules, each once: the parameters with at least two dimensions.
+def weight_matrices(module: nn.Module, roles: Roles | None = None) -> list[nn.Parameter]:
+    """The weights of a module and its submodules, each once: matrices and kernels between inputs and outputs.
 
-    Biases are excluded, as in the notes, and so are embeddings: word vectors are inputs, not weights.
+    Biases are excluded, as in the notes, and so are word vectors, which are inputs, the scales of normalisations, and
+    parameters that are not known to be weights.
+
+    Args:
+        module: its parameters' roles follow from the layers that hold them; those that
+            :func:`~cs224d_l3.xavier.init_xavier` reports as "unknown" are left out.
+        roles: roles by name, for these: ``{"adapter": "weight", "*.gamma": "scale"}``.
+
+    Raises:
+        ValueError: lazy layers that have no shapes yet, or roles that do not fit.
     """
-    vectors = embedding_parameters(module)
-    return [theta for theta in module.parameters() if theta.ndim >= 2 and theta not in vectors]
+    return [theta for theta, role in parameter_roles(module, roles).items() if role.kind == "weight"]

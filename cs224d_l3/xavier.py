@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_floating, check_number
-from ._parameters import embedding_parameters
+from ._parameters import Roles, fans, parameter_roles, weight_norms
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
@@ -33,34 +33,56 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: torch.Generato
     check_number("gain", gain, at_least=0)
     if tensor.ndim < 2:
         raise ValueError(f"tensor must have a fan-in and a fan-out, at least two dimensions, got {tuple(tensor.shape)}")
-    cells = tensor[0, 0].numel() if tensor.numel() else 0
-    fan_out, fan_in = tensor.shape[0] * cells, tensor.shape[1] * cells
+    return _fill(tensor, *fans(tensor.shape), gain, generator)
+
+
+def _fill(W: Tensor, fan_in: int, fan_out: int, gain: float, generator: torch.Generator | None) -> Tensor:
     r = gain * math.sqrt(6 / max(fan_in + fan_out, 1))
     with torch.no_grad():
-        return tensor.uniform_(-r, r, generator=generator)
+        return W.uniform_(-r, r, generator=generator)
 
 
-def init_xavier(module: nn.Module, gain: float = 1.0, generator: torch.Generator | None = None) -> dict[str, str]:
+def init_xavier(
+    module: nn.Module,
+    gain: float = 1.0,
+    generator: torch.Generator | None = None,
+    roles: Roles | None = None,
+) -> dict[str, str]:
     """Initialise a module and its submodules in place: weights by Xavier's rule, biases 0.
 
-    Weights are the parameters with at least two dimensions, biases those named ``b``, ``bias...`` or ``...bias``.
-    Embeddings and all other vectors, such as the scales of a normalisation layer, are left unchanged.
+    What a parameter is follows from the layer that holds it, and so do the fans of a weight: those of one matrix where
+    several are stacked (gates of LSTM and GRU; query, key and value of attention), of one group of a convolution, also
+    where that is transposed; and of the layer itself under ``weight_norm``. Embeddings and the scales of normalisations
+    keep their values, and so do parameters of other modules that are not recognised.
+
+    Args:
+        module: the module.
+        gain: scaling factor, at least 0.
+        generator: random number generator; torch's default one if None.
+        roles: roles by name or pattern in place of the recognised ones: "weight", "bias", "scale", "vector", or the
+            pair (fan_in, fan_out) of a weight: ``{"adapter": "weight", "*.gamma": "scale", "experts": (64, 256)}``.
 
     Returns:
-        the action for each parameter, by name: "xavier", "zero" or "kept".
+        the action for each parameter, by name: "xavier", "zero", "kept", or "unknown", which is kept too.
+
+    Raises:
+        ValueError: a gain that is negative or not finite, lazy layers that have no shapes yet, or roles that do not
+            fit; nothing is changed.
     """
-    vectors = embedding_parameters(module)
+    check_number("gain", gain, at_least=0)
+    found = parameter_roles(module, roles)
+    lengths = {g: v for part in module.modules() for g, v in weight_norms(part)}
     done: dict[str, str] = {}
     for name, theta in module.named_parameters():
-        leaf = name.rpartition(".")[2]
-        if theta in vectors:
-            done[name] = "kept"
-        elif leaf == "b" or leaf.startswith("bias") or leaf.endswith("bias"):
-            done[name] = "zero"
+        role = found[lengths.get(theta, theta)]
+        done[name] = {"weight": "xavier", "bias": "zero", "unknown": "unknown"}.get(role.kind, "kept")
+        if role.kind == "bias":
             nn.init.zeros_(theta)
-        elif theta.ndim >= 2:
-            done[name] = "xavier"
-            xavier_uniform_(theta, gain, generator)
-        else:
-            done[name] = "kept"
+        elif role.kind == "weight" and theta not in lengths:
+            _fill(theta, role.fan_in, role.fan_out, gain, generator)
+    with torch.no_grad():
+        for g, v in lengths.items():
+            if found[v].kind == "weight":  # g = ||v||, so that the weight g v / ||v|| is v
+                along = [k for k in range(v.ndim) if g.ndim == 0 or g.shape[k] == 1]
+                g.copy_(v.norm(dim=along, keepdim=True).reshape(g.shape))
     return done

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.optim.lr_scheduler import ExponentialLR
+from torch.optim.lr_scheduler import ExponentialLR, LambdaLR
 
 from cs224d_l3 import InverseDecay, Layer, WindowScorer, fan_in_groups
 
@@ -73,6 +73,22 @@ def test_decay_goes_on_from_its_state() -> None:
     second.load_state_dict(first.state_dict())
     again.load_state_dict(first.optimizer.state_dict())
     assert run(second, 7) == whole[5:]
+
+
+@pytest.mark.parametrize("t", [1, 2, 3, 10])
+def test_decay_resumed_by_its_t_alone_is_that_of_a_run_in_one_go(t: int) -> None:
+    """As LambdaLR, which is given the same formula; the optimizer's own rates may be any."""
+    tau, whole = 2, run(InverseDecay(optimizer(1.0, 0.5), 2), 20)
+    for rate in (None, 7.0):
+        seen = []
+        for make in (InverseDecay, lambda o, tau, last_epoch: LambdaLR(o, lambda t: tau / max(t, tau), last_epoch)):
+            first, second = optimizer(1.0, 0.5), optimizer(3.0, 3.0)
+            run(InverseDecay(first, tau), t)
+            second.load_state_dict(first.state_dict())
+            for group in second.param_groups:
+                group["lr"] = group["lr"] if rate is None else rate
+            seen.append(run(make(second, tau, last_epoch=t - 1), 20 - t))
+        torch.testing.assert_close(torch.tensor(seen), torch.tensor([whole[t:]] * 2))
 
 
 def test_decay_multiplies_with_another_scheduler() -> None:
