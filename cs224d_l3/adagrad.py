@@ -6,6 +6,7 @@ Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and st
 """
 
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, overload
 
 import torch
@@ -23,6 +24,8 @@ from ._adagrad_state import (
     prevent_casts,
     restore,
 )
+
+_grad = attrgetter("grad")
 
 
 def update(theta: Tensor, g: Tensor, G: Tensor, lr: float | Tensor) -> None:
@@ -133,7 +136,7 @@ class AdaGrad(Optimizer):
 
     def _update(self, group: dict[str, Any], scale: Tensor | None) -> None:
         follow_eps(group, self.state)
-        thetas, gs = group["params"], [theta.grad for theta in group["params"]]
+        thetas, gs = group["params"], list(map(_grad, group["params"]))
         if type(None) in set(map(type, gs)):
             thetas = [theta for theta, g in zip(thetas, gs, strict=True) if g is not None]
             gs = [g for g in gs if g is not None]

@@ -16,6 +16,7 @@ check_function    ``function_check``       the options, the calls, the report
 ..                ``strategies``           further calls, drawn by hypothesis
 ..                ``draws``                runs them, and looks for a smaller one that fails
 ..                ``account``              every property at every call, and what came of it
+..                ``conditions``           what all checks run under: warnings, a seed
 ..                ``call``                 one call: its outputs and gradients, and again in another way
 ..                ``properties``           one function for each property
 ..                ``spy``                  hand-written backward passes, observed

@@ -1,26 +1,24 @@
 """The checks of one function: every property at every call, what came of it, and the smallest call where one fails."""
 
-import contextlib
 import functools
 import time
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten_with_path, tree_map, tree_unflatten
 
 from .call import Call
-from .declaration import Argument
+from .declaration import NOT_GIVEN, Argument
 from .inputs import PROJECTIONS, Inputs
-from .judgement import dense_and_single
 from .listing import as_code
 from .plain import as_plain
+from .point import is_equal
 from .properties import EXCUSES, PROPERTIES
-from .report import FunctionReport, GradientCheckError
+from .report import Failure, FunctionReport, GradientCheckError, Shown
 
 NOT_FINITE = "the value is not finite"
 RANDOM = (
@@ -28,17 +26,14 @@ RANDOM = (
     " random, or does it remember earlier calls?); seed=0 sets torch's generator before every call"
 )
 
+RANDOM_BACKWARD = (
+    "the backward pass draws random numbers, and gives another gradient the second time; seed=0 sets torch's generator"
+    " before every forward and backward pass"
+)
+
 
 class NotUsableError(ValueError):
     """The function cannot be checked at all."""
-
-
-class Failure(NamedTuple):
-    """What is wrong, at which call, and which of the two grad_outputs of finite differences shows it."""
-
-    sentence: str
-    inputs: Inputs
-    grad_output: int = 0
 
 
 @dataclass
@@ -113,6 +108,7 @@ class Account:
             None if others is None else [as_plain(x)[0] for x in others],
             inputs.ordinary,
             alike,
+            kinds,
             within if any(projected) else None,
             self.reference and bind(self.reference),
             self.surrogate and bind(self.surrogate),
@@ -146,11 +142,13 @@ class Account:
         except GradientCheckError as error:
             self.failing["call"] = Failure(str(error), inputs)
             return
-        for name in [only] if only else list(self.report.runs):
+        if not self._has_gradients(call, inputs):
+            return
+        for name in list(self.report.runs) if only is None else [only] if only in PROPERTIES else []:
             if self._is_out(name) or (only is None and name in self.failing):
                 continue
             for tell in self.tell:
-                tell(name, functools.partial(self.code, name, inputs))
+                tell(name, functools.partial(self.code, name, Failure("", inputs)))
             if self.is_over():
                 return
             self._check_property(name, call, inputs)
@@ -171,9 +169,33 @@ class Account:
             try:
                 call.outputs(call.arguments(needs=()))
             except Exception:
-                self.report.refused[sentence.splitlines()[0]] += 1
+                self.report.refused[sentence.splitlines()[0] + self._hint_at_dtype(call)] += 1
                 return False
             raise GradientCheckError(f"{sentence}, where inputs require a gradient{hint}") from error
+
+    def _hint_at_dtype(self, call: Call) -> str:
+        """Whether a call that is refused in float64 is accepted in float32."""
+        single = [x.float() if isinstance(x, Tensor) and x.dtype == torch.float64 else x for x in call.values]
+        try:
+            call.outputs(call.arguments(values=single))
+        except Exception:
+            return ""
+        return "; it takes float32: dtype=torch.float32"
+
+    def _has_gradients(self, call: Call, inputs: Inputs) -> bool:
+        """Whether the backward pass goes through, where the forward pass did; no other check is made if not."""
+        state = torch.get_rng_state()
+        try:
+            gradients = call.plain[1]
+            draws = not torch.equal(torch.get_rng_state(), state)
+            if draws and not all(all(map(is_equal, call.run()[1], gradients)) for _ in range(8)):
+                self.failing["call"] = Failure(RANDOM_BACKWARD, inputs)
+                return False
+        except Exception as error:
+            sentence = f"the backward pass raises {type(error).__name__}: {error}"
+            self.failing.setdefault("backward", Failure(sentence, inputs))
+            return False
+        return True
 
     def _check_property(self, name: str, call: Call, inputs: Inputs) -> None:
         report = self.report
@@ -185,13 +207,14 @@ class Account:
         except GradientCheckError as error:
             if error.at_others and inputs.others is not None:
                 inputs = inputs._replace(values=inputs.others, others=inputs.values)
-            shown = error.report.findings[0].grad_output if name == "gradients" and error.report is not None else 0
-            self.failing[name] = Failure(str(error), inputs, shown)
+            row = error.report.findings[0].grad_output if error.report is not None else 0
+            self.failing[name] = Failure(str(error), inputs, getattr(error, "shown", Shown()), row)
             return
         except NotUsableError:
             raise
         except Exception as error:
-            self.failing[name] = Failure(f"raises {type(error).__name__}: {error}", inputs)
+            sentence = f"raises {type(error).__name__}: {error}"
+            self.failing[name] = Failure(sentence, inputs, getattr(error, "shown", Shown()))
             return
         if outcome.verdict == "passed":
             report.runs[name] += 1
@@ -208,41 +231,37 @@ class Account:
     # --------------------------------------------------------------------------------------------- failures
 
     def still_fails(self, name: str, inputs: Inputs) -> bool:
-        """The check alone, on a call of its own; if it fails, this call takes the place of the one noted."""
+        """The check alone, on a call of its own; if it fails in the same way, this call replaces the one noted."""
         alone = replace(self, report=FunctionReport(self.report.name, {name: 0}), failing={}, seconds=None)
         alone.check(inputs, only=name)
-        self.failing.update(alone.failing)
-        return name in alone.failing
+        if name in alone.failing and alone.failing[name].is_like(self.failing[name]):
+            self.failing[name] = alone.failing[name]
+            return True
+        return False
 
     def describe(self, name: str) -> str:
         """What is wrong, the smallest call found, and how to allow it."""
         failure = self.failing[name]
         sentence = failure.sentence
-        if name in PROPERTIES and not self.still_fails(name, failure.inputs):
+        if name != "call" and not self.still_fails(name, failure.inputs):
             sentence += "; by itself the call passes, so it depends on earlier calls"
         lines = [f"{self.report.name}, check {name!r}: {sentence}", "The smallest call found:"]
-        lines += [f"    {line}" for line in self.code(name, *failure[1:]).splitlines()]
+        lines += [f"    {line}" for line in self.code(name, failure).splitlines()]
         if name in EXCUSES:
             lines.append(f"If that is meant: {EXCUSES[name]}")
         return "\n".join(lines)
 
-    def code(self, name: str, inputs: Inputs, grad_output: int = 0) -> str:
+    def code(self, name: str, failure: Failure) -> str:
         """The call, and what the check does with it."""
-        call = self.call_of(inputs)
-        placed = [x for _, x in tree_flatten_with_path(inputs.values)[0]]
-        differentiable = {id(placed[i]) for i in call.differentiable}
-        v = None
-        with contextlib.suppress(Exception):
-            outputs = call.outputs(call.arguments(needs=()))
-            v = dense_and_single(outputs)[grad_output][0] if len(outputs) == 1 else None
-        return "\n".join(as_code(self.shown, self.report.name, inputs, differentiable, self.constants, name, v))
+        call = self.call_of(failure.inputs)
+        return "\n".join(as_code(self.shown, self.report.name, failure, call, self.constants, name))
 
     def finish(self) -> FunctionReport:
         """The report; raises GradientCheckError where a check fails, or one that is required never applied."""
         report = self.report
         if not self.failing and report.refused and sum(report.refused.values()) == report.calls:
             most = report.refused.most_common(1)[0][0]
-            raise GradientCheckError(f"{report.name}, check 'call': the function refuses every call: {most}")
+            raise GradientCheckError(f"{report.name}, check 'call': the function refuses every call: {most}", report)
         report.failures = {name: self.describe(name) for name in [*self.failing]}
         for name, reason in report.never_applied.items():
             if name in self.require:
@@ -263,7 +282,7 @@ def _step(key: Any, depth: int) -> str:
 def _may_stand_for(a: Argument | None, b: Argument | None) -> bool:
     if a is None or b is None:
         return True
-    return a.given is None and b.given is None and (a.kind, a.low, a.high) == (b.kind, b.low, b.high)
+    return a.given is b.given is NOT_GIVEN and (a.kind, a.low, a.high) == (b.kind, b.low, b.high)
 
 
 def _assert_differentiable(call: Call) -> None:
@@ -277,24 +296,3 @@ def _assert_differentiable(call: Call) -> None:
     for a, b in zip(first, call.outputs(call.arguments()), strict=True):
         if a.shape != b.shape or not torch.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True):
             raise GradientCheckError(RANDOM)
-
-
-@contextlib.contextmanager
-def own_warnings_ignored() -> Iterator[None]:
-    """torch warns about its own forward mode and vmap, which the function did not ask for."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
-        yield
-
-
-def seeded(fn: Callable[..., Any], seed: int) -> Callable[..., Any]:
-    """The function with torch's generator at the same state before every call, and as it was after it."""
-
-    @functools.wraps(fn, updated=())
-    def call(*arguments: Any, **keywords: Any) -> Any:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            return fn(*arguments, **keywords)
-
-    return call

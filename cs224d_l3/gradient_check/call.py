@@ -34,6 +34,7 @@ class Call:
         given_others: other values of the same kinds and shapes; None where there are none.
         ordinary: the values are neither extreme nor tied, so that no kink is expected.
         alike: pairs of positions whose values are of one kind, so that one may stand for the other.
+        kinds: of the values of a declaration, "spd" and so on, or "".
         within: onto the arguments of the declared kinds, such as symmetric matrices: derivatives are taken along them.
         reference: another function of the same arguments, known to be right.
         surrogate: a function whose gradient is meant, where it is not fn's own.
@@ -48,6 +49,7 @@ class Call:
     given_others: list[Any] | None = None
     ordinary: bool = True
     alike: list[tuple[int, int]] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
     within: Callable[[Sequence[Any]], Sequence[Any]] | None = None
     reference: Callable[..., Any] | None = None
     surrogate: Callable[..., Any] | None = None
@@ -101,6 +103,11 @@ class Call:
     def other_values(self) -> list[Any] | None:
         """Other values that the function takes; None where there are none."""
         return self.given_others if self.given_others and self.gives_finite(self.given_others) else None
+
+    def replacing(self, positions: Sequence[int], code: str) -> list[str]:
+        """Lines of code that replace some arguments, ``{x}`` in the text, by others."""
+        named = [(self.names[i], i in self.differentiable) for i in positions]
+        return [f"{x} = ({code.format(x=x)}){'.detach().requires_grad_()' if needs else ''}" for x, needs in named]
 
     def gives_finite(self, values: Sequence[Any]) -> bool:
         """Whether the function takes these values, and all its outputs are finite."""

@@ -30,6 +30,9 @@ GRAMMAR = "name=dimensions [< bound] [bool] [data] [kind], a dimension being n, 
 _DIMENSION = re.compile(r"\.\.\.|(\d+)d|\d+|([A-Za-z_]\w*)(?:([+-]\d+)|>=(\d+))?")
 
 
+NOT_GIVEN: Any = object()
+
+
 class Argument(NamedTuple):
     """One argument of a declaration.
 
@@ -49,7 +52,7 @@ class Argument(NamedTuple):
     is_data: bool = False
     low: float | None = None
     high: float | None = None
-    given: Any = None
+    given: Any = NOT_GIVEN
 
     @property
     def is_index(self) -> bool:
@@ -96,7 +99,7 @@ def parse(
     for name, text in pairs:
         read = _read(name, str(text), least)
         low, high = domains.get(name, (None, None))
-        arguments.append(read._replace(low=low, high=high, given=given.get(name)))
+        arguments.append(read._replace(low=low, high=high, given=given.get(name, NOT_GIVEN)))
     names = {a.name for a in arguments}
     if not arguments or len(names) < len(arguments):
         raise ValueError(f"declaration must name each argument once, got {declaration!r}")
@@ -180,10 +183,11 @@ def fit(declaration: Declaration, sizes: Mapping[str, int], leading: tuple[int, 
     for word in words:  # n-1 needs an n of at least 1
         name, plus = _base(word)
         least[name] = max(least.get(name, 0), -plus)
-    for a in arguments:
-        if a.below:
-            name, plus = _base(a.below)
-            least[name] = max(least.get(name, 0), 1 - plus)
+    # an index has something to stay below; the elements of a simplex sum to 1, and unit vectors have a norm
+    last = [a.dims[-1] for a in arguments if a.kind in ("simplex", "unit_norm") and a.dims]
+    for word in [*(a.below for a in arguments if a.below), *last]:
+        name, plus = _base(word)
+        least[name] = max(least.get(name, 0), 1 - plus)
 
     def size(word: str) -> int:
         name, plus = _base(word)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from .._checks import check_number, check_size
-from .account import Account, own_warnings_ignored, seeded
+from .account import Account
+from .conditions import own_warnings_ignored, seeded
 from .declaration import Declaration, parse
 from .inputs import Inputs, standard_inputs
 from .listing import name_of
@@ -142,7 +143,7 @@ def check_function(
     )
     progress = Progress(report)
     account.tell = [progress, *([trace] if trace else [])]
-    with own_warnings_ignored():
+    with own_warnings_ignored(), torch.random.fork_rng(enabled=seed is not None):
         try:
             if calls is not None:
                 parameters = module.parameters if module else {}
@@ -235,7 +236,7 @@ def _check_drawn(account: Account, declared: Declaration, examples: int, sizes: 
         draws.each(declared, examples, sizes, account.check)
     _note_progress(account, account.report.calls, count)
     for check in [*account.failing]:
-        if check in PROPERTIES:
+        if check != "call":
             began = time.monotonic()
             draws.smallest(
                 declared,

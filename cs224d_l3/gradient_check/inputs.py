@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .declaration import Argument, Declaration, Spec, fit, named_sizes
+from .declaration import NOT_GIVEN, Argument, Declaration, Spec, fit, named_sizes
 
 KINDS = ("round", "normal", "kinks", "zeros", "negative", "large", "tails", "tiny", "near")
 ORDINARY = ("round", "normal", "negative")
@@ -92,12 +92,28 @@ PROJECTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+PROJECTIONS_AS_CODE = {
+    "simplex": "{x} / {x}.sum(-1, keepdim=True)",
+    "unit_norm": "{x} / {x}.norm(dim=-1, keepdim=True)",
+    "symmetric": "({x} + {x}.mT) / 2",
+    "spd": "({x} + {x}.mT) / 2",
+    "triangular": "{x}.tril()",
+    "orthogonal": "1.5 * {x} - 0.5 * {x} @ {x}.mT @ {x}",
+}
+
+
 def fill(argument: Argument, spec: Spec, numbers: str, seed: int) -> Any:
     """The value of an argument: float64 numbers of a kind, int64 indices, or what is given."""
     generator = torch.Generator().manual_seed(seed)
     if callable(argument.given) and not isinstance(argument.given, Tensor):
-        return argument.given(spec.shape, generator)
-    if argument.given is not None:
+        try:
+            return argument.given(spec.shape, generator)
+        except TypeError as error:
+            raise ValueError(
+                f"fixed[{argument.name!r}] must be a function of a shape and a torch.Generator that makes the value,"
+                f" got {argument.given!r}: {error}; a function that is an argument itself stands in constants="
+            ) from error
+    if argument.given is not NOT_GIVEN:
         return argument.given.detach() if isinstance(argument.given, Tensor) else argument.given
     if spec.below is not None:
         return torch.randint(spec.below, spec.shape, generator=generator)

@@ -1,47 +1,35 @@
 """A failing call as Python code that can be pasted."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
+from torch import Tensor, nn
+from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves, tree_map
 
-from .inputs import Inputs
+from .call import Call
+from .inputs import PROJECTIONS_AS_CODE
+from .judgement import dense_and_single
 
 LONGEST = 200  # elements of a tensor that is printed
 
-# what a check does with {y} = f(...) and grad_output {v}; {x} is the first differentiable argument, {leaves} are all
+# what a check does with {y} = f(...) and grad_output {v}; {leaves} require a gradient
 ACTIONS = {
-    "gradients": ["torch.autograd.grad({y}, {leaves}, {v})"],
-    "returned_gradients": ["torch.autograd.grad({y}, {leaves}, {v})  # what backward itself returns"],
-    "incoming_gradients": ["torch.autograd.grad({y}, {leaves}, {v})  # and for -{v}, 0 {v}, other layouts of {v}"],
-    "input_layouts": ["torch.autograd.grad({y}, {leaves}, {v})  # and the same for other strides of the arguments"],
-    "subsets": ["torch.autograd.grad({y}, {leaves}, {v})  # and with requires_grad of some of them alone"],
-    "repeated_arguments": ["torch.autograd.grad({y}, {leaves}, {v})  # and with one tensor for both arguments"],
-    "no_mutation": ["torch.autograd.grad({y}, {leaves}, {v})  # the arguments and {v} before and after"],
-    "saving": [
-        "{x}.detach().mul_(-0.5).add_(0.7)  # or another argument, or {y}",
-        "torch.autograd.grad({y}, {leaves}, {v})",
-    ],
     "repetition": [
         "torch.autograd.grad({y}, {leaves}, {v}, retain_graph=True)",
         "torch.autograd.grad({y}, {leaves}, {v})  # and with another call in between, and under torch.no_grad()",
     ],
-    "finiteness": ["torch.autograd.grad({y}, {leaves}, {v})"],
-    "precisions": ["torch.autograd.grad({y}, {leaves}, {v})  # and with the arguments in float32, bfloat16, float16"],
-    "second_order": [
-        "{v}.requires_grad_()",
-        "{g} = torch.autograd.grad({y}, {leaves}, {v}, create_graph=True)",
-        "torch.autograd.grad(sum(t.sum() for t in {g}), {leaves}, allow_unused=True)",
-    ],
+    "returned_gradients": ["torch.autograd.grad({y}, {leaves}, {v})  # what backward itself returns"],
+    "no_mutation": ["torch.autograd.grad({y}, {leaves}, {v})  # the arguments and {v} before and after"],
     "forward_mode": ["torch.func.jvp({name}, ({arguments}), ({arguments}))"],
     "batching": ["torch.func.vmap({name})(*(torch.stack([t, t]) for t in ({arguments})))"],
     "batched_incoming_gradients": [
         "torch.func.vmap(torch.func.vjp({name}, {arguments})[1])(torch.stack([{v}, 2 * {v}]))"
     ],
 }
+ALONG_KINDS = ("gradients", "second_order", "forward_mode")  # these stay within symmetric matrices, unit vectors, ...
 
 
 def name_of(fn: Callable[..., Any]) -> str:
@@ -82,41 +70,71 @@ def import_line(fn: Callable[..., Any], name: str) -> str:
 
 
 def as_code(
-    fn: Callable[..., Any],
-    name: str,
-    inputs: Inputs,
-    differentiable: set[int],
-    constants: Mapping[str, Any],
-    check: str,
-    v: Tensor | None,
+    fn: Callable[..., Any], name: str, failure: Any, call: Call, constants: Mapping[str, Any], check: str
 ) -> list[str]:
     """Lines of Python that make a call again, and do with it what a check does.
 
     Args:
-        differentiable: the ids of the tensors that require a gradient.
-        v: grad_output, of a function with one output.
+        failure: the inputs of the call, and what of it shows the fault.
     """
+    inputs, shown = failure.inputs, failure.shown
     called = name if all(part.isidentifier() for part in name.split(".")) else "fn"
-    lines, leaves = ["import torch", import_line(fn, name)], []
+    lines = ["import torch", import_line(fn, name)]
+    differentiable = {id(x) for i, x in enumerate(tree_leaves(inputs.values)) if i in call.differentiable}
     for key, value in inputs.values.items():
-        tensors = [x for x in tree_leaves(value) if isinstance(x, Tensor)]
-        if inputs.where and sum(x.numel() for x in tensors) > LONGEST:
+        if inputs.where and sum(x.numel() for x in tree_leaves(value) if isinstance(x, Tensor)) > LONGEST:
             lines.append(f"# {key}: as in {inputs.where}")
         else:
             lines.append(f"{key} = {_literal(value, differentiable)}")
-        if isinstance(value, Tensor) and id(value) in differentiable:
-            leaves.append(key)
-    arguments = ", ".join(key for key in inputs.values if key not in inputs.keywords)
-    by_name = [f"{key}={key}" for key in inputs.values if key in inputs.keywords]
+    lines += shown.before
+    onto = {call.names[i]: call.kinds[i] for i in range(len(call.kinds))} if check in ALONG_KINDS else {}
+    passed = {key: PROJECTIONS_AS_CODE.get(onto.get(key, ""), "{x}").format(x=key) for key in inputs.values}
+    arguments = ", ".join(text for key, text in passed.items() if key not in inputs.keywords)
+    by_name = [f"{key}={text}" for key, text in passed.items() if key in inputs.keywords]
     keywords = "".join(f", {text}" for text in [*by_name, *(f"{key}={value!r}" for key, value in constants.items())])
-    y, v_, g = (_unused(word, {*inputs.values, *constants}) for word in ("y", "v", "g"))
-    lines.append(f"{y} = {called}({arguments}{keywords})".replace("(, ", "("))
-    if v is not None and v.numel() <= LONGEST and leaves:
-        lines.append(f"{v_} = {_literal(v, set())}")
-        parts = {"x": leaves[0], "leaves": f"[{', '.join(leaves)}]", "name": called, "arguments": f"{arguments},"}
-        parts |= {"y": y, "v": v_, "g": g}
-        lines += [line.format(**parts) for line in ACTIONS.get(check, [])]
+    y, v, g, w = (_unused(word, {*inputs.values, *constants}) for word in ("y", "v", "g", "w"))
+    if isinstance(fn, nn.Module):  # its parameters are given by name
+        state = {key.replace(".", "_"): key for key, _ in fn.named_parameters()}
+        theta = ", ".join(f"{state[key]!r}: {key}" for key in inputs.keywords & state.keys())
+        lines.append(f"{y} = torch.func.functional_call({called}.double(), {{{theta}}}, ({arguments},))")
+    else:
+        lines.append(f"{y} = {called}({arguments}{keywords})".replace("(, ", "("))
+    with contextlib.suppress(Exception):  # of a function that fails already
+        given = call.arguments()
+        outputs = [(path, t) for path, t in _outputs(call.fn(*given), y) if t.requires_grad]
+        grad_outputs = dense_and_single([t for _, t in outputs])[0 if check == "second_order" else failure.grad_output]
+        if sum(t.numel() for t in grad_outputs) <= LONGEST:
+            leaves = [call.names[i] for i in call.differentiable]
+            parts = {"y": _listed([path for path, _ in outputs]), "v": v, "leaves": f"[{', '.join(leaves)}]"}
+            lines.append(f"{v} = {_literal(grad_outputs if len(grad_outputs) > 1 else grad_outputs[0], set())}")
+            parts |= {"name": called, "arguments": f"{arguments},"}
+            actions = shown.after or ACTIONS.get(check, ["torch.autograd.grad({y}, {leaves}, {v}, allow_unused=True)"])
+            if check == "second_order":
+                gradients = call.gradients(given, call.outputs(given))
+                weights = dense_and_single(gradients)[failure.grad_output]
+                of_v = [f"t.requires_grad_() for t in {v}"] if len(grad_outputs) > 1 else [f"{v}.requires_grad_()"]
+                actions = [
+                    f"{v} = [{of_v[0]}]",
+                    f"{g} = torch.autograd.grad({{y}}, {{leaves}}, {v}, create_graph=True)",
+                    f"{w} = {_literal(weights, set())}",
+                    f"torch.autograd.grad({g}, [*{{leaves}}, *{v}], {w}, allow_unused=True)",
+                ]
+            lines += [line.format(**parts) for line in actions]
     return lines
+
+
+def _outputs(out: Any, y: str) -> list[tuple[str, Tensor]]:
+    """The floating-point tensors of a result y, each as code: y, y[0], y['h']; complex ones as pairs."""
+    found = []
+    for path, t in tree_flatten_with_path(out)[0]:
+        if isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex()):
+            code = y + keystr(path)
+            found.append((f"torch.view_as_real({code})", torch.view_as_real(t)) if t.is_complex() else (code, t))
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
 def _unused(name: str, used: Container[str]) -> str:

@@ -1,8 +1,31 @@
 """Reports: the verdict on one point, the outcome of one property at one call, the account of a whole function."""
 
+import contextlib
+import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+
+
+class Shown(NamedTuple):
+    """Code that shows what a check does: before the call, and after it in place of the check's own.
+
+    ``{y}``, ``{v}`` and ``{leaves}`` stand for the output, grad_output and the tensors that require a gradient.
+    """
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def showing(before: Iterable[str] = (), after: Iterable[str] = ()) -> Iterator[None]:
+    """Whatever is raised inside is shown by this code."""
+    try:
+        yield
+    except Exception as error:
+        error.__dict__.setdefault("shown", Shown(tuple(before), tuple(after)))
+        raise
 
 
 class GradientCheckError(AssertionError):
@@ -16,6 +39,23 @@ class GradientCheckError(AssertionError):
     def __init__(self, message: str, report: Any = None, at_others: bool = False) -> None:
         super().__init__(message)
         self.report, self.at_others = report, at_others
+
+
+class Failure(NamedTuple):
+    """What is wrong, at which call; the code that shows it, and which of the two grad_outputs of finite differences."""
+
+    sentence: str
+    inputs: Any
+    shown: Shown = Shown()
+    grad_output: int = 0
+
+    def is_like(self, other: "Failure") -> bool:
+        """Whether it may be the same fault: the sentence begins with the same words."""
+        return _words(self.sentence) == _words(other.sentence)
+
+
+def _words(sentence: str) -> list[str]:
+    return re.sub(r"[^A-Za-z_ ]+\S*", " ", sentence).split()[:6]
 
 
 @dataclass(frozen=True)
@@ -138,6 +178,8 @@ class FunctionReport:
 
     def __str__(self) -> str:
         verdict = f"{len(self.failures)} of {len(self.runs)} checks fail" if self.failures else "ok"
+        if 2 * sum(self.refused.values()) > self.calls:
+            verdict += f", BUT {sum(self.refused.values())} OF {self.calls} CALLS WERE REFUSED BY THE FUNCTION"
         lines = [f"{self.name}: {verdict}", *(f"  {check:26} {self._line(check)}" for check in self.runs)]
         if self.refused:
             lines.append(f"  {sum(self.refused.values())} of {self.calls} calls refused by the function:")

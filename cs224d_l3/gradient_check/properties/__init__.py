@@ -41,10 +41,11 @@ PROPERTIES: dict[str, Property] = {
 # what to do where the deviation is meant
 EXCUSES = {name: f"skip=[{name!r}]" for name in PROPERTIES} | {
     "gradients": "surrogate= a function whose gradient it is, tolerance= where it is approximate, or"
-    " skip=['gradients']",
+    " skip=['gradients'], for a gradient that is no function's together with skip=['incoming_gradients']",
     "returned_gradients": "allow=['unreduced'] for a sum that is left to autograd, or skip=['returned_gradients']",
     "precisions": "allow=['dtype'] where the caller chooses the output's dtype, dtype= for a function of one dtype, or"
     " skip=['precisions']",
     "second_order": "@once_differentiable on the backward pass, or skip=['second_order']",
+    "backward": "declare sizes that it takes: n>=2, 3d, n+1",
     "call": "seed=0 for a random function; 't=n data' for an argument that is not differentiated by",
 }

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..call import Call
 from ..point import vjp
-from ..report import PASSED, Outcome, no_verdict, not_applicable, not_supported
+from ..report import PASSED, Outcome, no_verdict, not_applicable, not_supported, showing
 from .inputs import LAYOUTS, vmap_reason
 
 
@@ -21,21 +21,33 @@ def incoming_gradients(call: Call) -> Outcome:
     if not all(g.isfinite().all() for g in g_v):
         return no_verdict("a gradient that is not finite")
     v, w = call.grad_outputs(outputs), call.grad_outputs(outputs, seed=5)
-    g_w = gradients_for(w)
-    found = [2 * a - 3 * b for a, b in zip(g_v, g_w, strict=True)]
-    expected = gradients_for([2 * a - 3 * b for a, b in zip(v, w, strict=True)])
-    call.assert_same_gradients(found, expected, "not linear in grad_output, the incoming gradient", precision=1e-7)
-    call.assert_same_gradients(gradients_for([-a for a in v]), [-g for g in g_v], "not odd in grad_output")
-    zero = gradients_for([torch.zeros_like(y) for y in outputs])
-    if call.ordinary:
-        zeros = [torch.zeros_like(g) for g in g_v]
-        call.assert_same(zero, zeros, "a grad_output of zero gives a gradient that is not zero")
-    one = [torch.ones((), dtype=y.dtype, device=y.device).expand(y.shape) for y in outputs]
-    found, expected = gradients_for(one), gradients_for([a.contiguous() for a in one])
-    call.assert_same_gradients(found, expected, "an expanded grad_output, that of sum(), is read wrongly")
-    for name, lay_out in LAYOUTS.items():
-        found = gradients_for([lay_out(a) for a in v])
-        call.assert_same_gradients(found, g_v, f"a {name} grad_output is read wrongly")
+    several = len(outputs) > 1
+
+    def twice(of_v: str) -> list[str]:
+        """The backward pass for v, and for another one that is made of it."""
+        other = "[" + of_v.format(x="t") + " for t in {v}]" if several else of_v.format(x="{v}")
+        return [f"torch.autograd.grad({{y}}, {{leaves}}, {v}, retain_graph=True)" for v in ("{v}", other)]
+
+    with showing(after=twice("{x}.roll(1)")):
+        g_w = gradients_for(w)
+        found = [2 * a - 3 * b for a, b in zip(g_v, g_w, strict=True)]
+        expected = gradients_for([2 * a - 3 * b for a, b in zip(v, w, strict=True)])
+        call.assert_same_gradients(found, expected, "not linear in grad_output, the incoming gradient", precision=1e-7)
+    with showing(after=twice("-{x}")):
+        call.assert_same_gradients(gradients_for([-a for a in v]), [-g for g in g_v], "not odd in grad_output")
+    with showing(after=twice("torch.zeros_like({x})")):
+        zero = gradients_for([torch.zeros_like(y) for y in outputs])
+        if call.ordinary:
+            zeros = [torch.zeros_like(g) for g in g_v]
+            call.assert_same(zero, zeros, "a grad_output of zero gives a gradient that is not zero")
+    with showing(after=twice("torch.ones((), dtype={x}.dtype).expand({x}.shape)")):
+        one = [torch.ones((), dtype=y.dtype, device=y.device).expand(y.shape) for y in outputs]
+        found, expected = gradients_for(one), gradients_for([a.contiguous() for a in one])
+        call.assert_same_gradients(found, expected, "an expanded grad_output, that of sum(), is read wrongly")
+    for name, (lay_out, code) in LAYOUTS.items():
+        with showing(after=twice(code)):
+            found = gradients_for([lay_out(a) for a in v])
+            call.assert_same_gradients(found, g_v, f"a {name} grad_output is read wrongly")
     if len(outputs) > 1:
         for k in range(len(outputs)):
             arguments = call.arguments()

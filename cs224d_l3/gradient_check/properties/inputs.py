@@ -8,14 +8,27 @@ import torch
 from torch import Tensor
 
 from ..call import Call
-from ..report import PASSED, Outcome, no_verdict, not_applicable, not_supported
+from ..inputs import PROJECTIONS
+from ..report import PASSED, Outcome, no_verdict, not_applicable, not_supported, showing
 
-LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
-    "transposed": lambda x: x.mT.contiguous().mT if x.ndim > 1 else x,
-    "strided": lambda x: torch.stack([x, ~x if x.dtype == torch.bool else x + 1], dim=-1)[..., 0],
-    "reversed": lambda x: x.permute(_backwards(x)).contiguous().permute(_backwards(x)),
-    "offset": lambda x: torch.cat([x.new_zeros(1), x.reshape(-1)])[1:].view(x.shape),
-    "channels last": lambda x: x.to(memory_format=torch.channels_last) if x.ndim == 4 else x,
+LAYOUTS: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "transposed": (lambda x: x.mT.contiguous().mT if x.ndim > 1 else x, "{x}.mT.contiguous().mT"),
+    "strided": (
+        lambda x: torch.stack([x, ~x if x.dtype == torch.bool else x + 1], dim=-1)[..., 0],
+        "torch.stack([{x}, {x}], dim=-1)[..., 0]",
+    ),
+    "reversed": (
+        lambda x: x.permute(_backwards(x)).contiguous().permute(_backwards(x)),
+        "{x}.permute(*range({x}.ndim)[::-1]).contiguous().permute(*range({x}.ndim)[::-1])",
+    ),
+    "offset": (
+        lambda x: torch.cat([x.new_zeros(1), x.reshape(-1)])[1:].view(x.shape),
+        "torch.cat([{x}.new_zeros(1), {x}.reshape(-1)])[1:].view({x}.shape)",
+    ),
+    "channels last": (
+        lambda x: x.to(memory_format=torch.channels_last) if x.ndim == 4 else x,
+        "{x}.to(memory_format=torch.channels_last)",
+    ),
 }
 
 
@@ -25,31 +38,37 @@ def _backwards(x: Tensor) -> tuple[int, ...]:
 
 def input_layouts(call: Call) -> Outcome:
     """Transposed, strided, offset and expanded inputs give the same values and gradients."""
-    for name, lay_out in LAYOUTS.items():
+    for name, (lay_out, code) in LAYOUTS.items():
         arguments = [lay_out(x) if isinstance(x, Tensor) else x for x in call.arguments(needs=())]
         arguments = [x.requires_grad_() if i in call.differentiable else x for i, x in enumerate(arguments)]
-        outputs = call.outputs(arguments)
-        call.assert_same_values(outputs, call.plain[0], f"values change with {name} inputs")
-        found = call.gradients(arguments, outputs)
-        call.assert_same_gradients(found, call.plain[1], f"gradients change with {name} inputs")
+        tensors = [i for i, x in enumerate(arguments) if isinstance(x, Tensor)]
+        changed = [i for i in tensors if arguments[i].stride() != call.values[i].stride() or name == "offset"]
+        with showing(before=call.replacing(changed, code)):
+            outputs = call.outputs(arguments)
+            call.assert_same_values(outputs, call.plain[0], f"values change with {name} inputs")
+            found = call.gradients(arguments, outputs)
+            call.assert_same_gradients(found, call.plain[1], f"gradients change with {name} inputs")
     return _assert_expanded_like_copies(call)
 
 
 def _assert_expanded_like_copies(call: Call) -> Outcome:
-    """Equal elements, which may tie, or make a matrix singular: where the function refuses them, nothing is said."""
+    """Equal rows, which may tie, or make a matrix singular: where the function refuses them, nothing is said."""
     flat = [x[:1].expand_as(x) if isinstance(x, Tensor) and x.ndim and len(x) else x for x in call.values]
-    flat = [x if i in call.differentiable or not _is_real(x) else call.values[i] for i, x in enumerate(flat)]
+    together = {"distinct", *PROJECTIONS}  # kinds of values that equal rows would not be of
+    free = {i for i in call.differentiable if not call.kinds or call.kinds[i] not in together}
+    flat = [x if i in free or not _is_real(x) else call.values[i].clone() for i, x in enumerate(flat)]
     copies = replace(call, values=[x.contiguous() if isinstance(x, Tensor) else x for x in flat])
     if not copies.is_finite:
         return PASSED
     try:
         values, gradients = copies.plain
-    except RuntimeError:
+    except Exception:
         return PASSED
-    found = call.run([x.detach().requires_grad_() if i in call.differentiable else x for i, x in enumerate(flat)])
-    sentence = "expanded inputs and their copies give different results"
-    copies.assert_same_values(found[0], values, sentence)
-    copies.assert_same_gradients(found[1], gradients, sentence)
+    with showing(before=call.replacing([i for i in free if call.values[i].ndim], "{x}[:1].expand_as({x})")):
+        found = call.run([x.detach().requires_grad_() if i in call.differentiable else x for i, x in enumerate(flat)])
+        sentence = "expanded inputs and their copies give different results"
+        copies.assert_same_values(found[0], values, sentence)
+        copies.assert_same_gradients(found[1], gradients, sentence)
     return PASSED
 
 
@@ -64,12 +83,14 @@ def subsets(call: Call) -> Outcome:
     right = dict(zip(call.differentiable, call.plain[1], strict=True))
     for i in call.differentiable:
         for needs in ([i], [j for j in call.differentiable if j != i]):
-            arguments = call.arguments(needs)
-            outputs = call.outputs(arguments)
-            when = f"when only {', '.join(call.names[j] for j in needs)} requires a gradient"
-            call.assert_same_values(outputs, call.plain[0], f"values change {when}")
-            for g, j in zip(call.gradients(arguments, outputs), needs, strict=True):
-                call.assert_same_gradients([g], [right[j]], f"the gradient changes {when}", of=[j])
+            arguments, some = call.arguments(needs), ", ".join(call.names[j] for j in needs)
+            others = [f"{call.names[j]}.requires_grad_(False)" for j in call.differentiable if j not in needs]
+            when = f"when only {some} requires a gradient"
+            with showing(others, ["torch.autograd.grad({y}, [" + some + "], {v})"]):
+                outputs = call.outputs(arguments)
+                call.assert_same_values(outputs, call.plain[0], f"values change {when}")
+                for g, j in zip(call.gradients(arguments, outputs), needs, strict=True):
+                    call.assert_same_gradients([g], [right[j]], f"the gradient changes {when}", of=[j])
     return PASSED
 
 
@@ -86,9 +107,10 @@ def repeated_arguments(call: Call) -> Outcome:
     _, apart = call.run(call.arguments(values=values))
     arguments = call.arguments(values=values)
     arguments[j] = arguments[i]
-    together = call.gradients(arguments, call.outputs(arguments))
     sentence = f"one tensor as {call.names[i]} and {call.names[j]} does not get the sum"
-    call.assert_same_gradients([together[k]], [apart[k] + apart[m]], sentence, of=[i])
+    with showing([f"{call.names[j]} = {call.names[i]}"]):
+        together = call.gradients(arguments, call.outputs(arguments))
+        call.assert_same_gradients([together[k]], [apart[k] + apart[m]], sentence, of=[i])
     return PASSED
 
 
@@ -106,7 +128,7 @@ def batching(call: Call) -> Outcome:
         return torch.stack([(y * w).sum() for y, w in zip(call.outputs(arguments), v, strict=True)]).sum()
 
     for batched, dim in [(tensors, -1), ([one], 0)]:
-        arguments = [leading[i].movedim(0, dim) if i in batched else x for i, x in enumerate(call.values)]
+        arguments = [leading[i].movedim(0, dim) if i in batched else x for i, x in enumerate(call.arguments(needs=()))]
         in_dims = tuple(dim if i in batched else None for i in range(len(arguments)))
         loop = [[values[i] if i in batched else x for i, x in enumerate(call.values)] for values in pair]
         if not all(map(call.gives_finite, loop)):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..call import Call, flat
 from ..point import is_equal
-from ..report import PASSED, GradientCheckError, Outcome
+from ..report import PASSED, GradientCheckError, Outcome, showing
 from ..spy import spied
 
 AGAIN = "backward through the graph a second time"  # torch's words where the graph is gone
@@ -49,19 +49,29 @@ def saving(call: Call) -> Outcome:
             outputs = call.outputs(arguments)
             with torch.no_grad():
                 _change(arguments[i])
-            _assert_change_noticed(call, arguments, outputs, call.names[i])
+            with showing(after=[call.names[i] + _CHANGE[_is_real(x)], *_GRADIENTS]):
+                _assert_change_noticed(call, arguments, outputs, call.names[i])
     arguments = call.arguments()
     outputs = call.outputs(arguments)
     for y in outputs:
         if y.requires_grad and not y._is_view():
             _change(y.detach())
-    _assert_change_noticed(call, arguments, outputs, "the output")
+    with showing(after=["{y}" + _CHANGE[True], *_GRADIENTS]):
+        _assert_change_noticed(call, arguments, outputs, "the output")
     _assert_outputs_freed(call)
     return PASSED
 
 
+_CHANGE = {True: ".detach().mul_(-0.5).add_(0.7)", False: ".zero_()"}  # as code
+_GRADIENTS = ["torch.autograd.grad({y}, {leaves}, {v})"]
+
+
+def _is_real(x: Tensor) -> bool:
+    return x.is_floating_point() or x.is_complex()
+
+
 def _change(x: Tensor) -> None:
-    if x.is_floating_point() or x.is_complex():
+    if _is_real(x):
         x.mul_(-0.5).add_(0.7)
     else:
         x.zero_()
