@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ._torch import (
+    eagerly,
     foreach_add,
     foreach_addcmul_,
     foreach_div,
@@ -143,8 +144,11 @@ def gather_rows(batch: Batch, scratch: Scratch) -> tuple[Batch, list[tuple[Tenso
     Returns:
         the batch, and (table, index, rows) for :func:`put_rows`.
     """
-    if not any(map(_is_sparse, batch.gs)):
-        return batch, []
+    return _gather(batch, scratch) if any(map(_is_sparse, batch.gs)) else (batch, [])
+
+
+@eagerly
+def _gather(batch: Batch, scratch: Scratch) -> tuple[Batch, list[tuple[Tensor, Index, Tensor]]]:
     gathered, tables = Batch([], [], []), []
     for theta, g, G in zip(*batch, strict=True):
         if g.is_sparse:
@@ -157,6 +161,7 @@ def gather_rows(batch: Batch, scratch: Scratch) -> tuple[Batch, list[tuple[Tenso
     return gathered, tables
 
 
+@eagerly
 def put_rows(table: Tensor, index: Index, rows: Tensor) -> None:
     """table[index] = rows; ``index_copy_`` is faster for whole rows."""
     if len(index) > 1:

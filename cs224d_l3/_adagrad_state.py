@@ -33,13 +33,14 @@ def _accumulator(theta: Tensor, group: dict[str, Any]) -> Tensor:
     return torch.full_like(theta, value, dtype=dtype, memory_format=torch.preserve_format, requires_grad=False)
 
 
-def follow_eps(group: dict[str, Any], states: Mapping[Tensor, State]) -> None:
-    """Apply a changed ``eps`` of a parameter group to its accumulators."""
-    if group["eps"] != group.setdefault("eps_in_sum", group["eps"]):
+def follow_eps(group: dict[str, Any], states: Mapping[Tensor, State], in_sum: dict[int, float]) -> None:
+    """Apply a changed ``eps`` of a parameter group to its accumulators, which hold that of ``in_sum``, by id(group)."""
+    old, new = in_sum.setdefault(id(group), group["eps"]), group["eps"]
+    if new != old:
         for theta in group["params"]:
             if states[theta]:
-                _change_eps(states[theta]["sum"], group["eps_in_sum"], group["eps"])
-        group["eps_in_sum"] = group["eps"]
+                _change_eps(states[theta]["sum"], old, new)
+        in_sum[id(group)] = new
 
 
 def _change_eps(G: Tensor, old: float, new: float) -> None:
@@ -87,7 +88,22 @@ class _NoCast:
 
 
 def prevent_casts(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
-    """load_state_dict pre-hook that wraps ``step`` and ``sum`` in _NoCast; ValueError for shapes that do not match."""
+    """load_state_dict pre-hook that checks what is loaded, and wraps ``step`` and ``sum`` in _NoCast."""
+    for k, group in enumerate(state_dict["param_groups"]):
+        if missing := [name for name in OPTIONS if name not in group]:
+            raise ValueError(
+                "state_dict must be that of AdaGrad or torch.optim.Adagrad, whose groups hold"
+                f" {', '.join(OPTIONS)}, got group {k} without {', '.join(missing)}"
+            )
+        check_options({**optimizer.defaults, **group})
+    for i, values in state_dict["state"].items():
+        if values and not (
+            isinstance(values.get("sum"), Tensor) and isinstance(values.get("step"), Tensor | float | int)
+        ):
+            raise ValueError(
+                "state_dict must be that of AdaGrad or torch.optim.Adagrad, with a step and a sum for each parameter,"
+                f" got {', '.join(map(str, values))} for parameter {i}"
+            )
     saved = [i for group in state_dict["param_groups"] for i in group["params"]]
     own = [theta for group in optimizer.param_groups for theta in group["params"]]
     for i, theta in zip(saved, own, strict=False):
@@ -108,19 +124,27 @@ def restore(group: dict[str, Any], states: Mapping[Tensor, State]) -> StepCounts
     """Complete a loaded group: missing options, unwrapped values, and eps added to the sums of torch's class."""
     for name, value in (("foreach", None), ("maximize", False), ("differentiable", False), ("fused", None)):
         group.setdefault(name, value)
-    loaded_eps = group["eps"] if "eps_in_sum" in group else 0.0
-    group.setdefault("eps_in_sum", group["eps"])
     loaded = [states.get(theta, {}) for theta in group["params"]]
+    sums = [state["sum"].value for state in loaded if isinstance(state.get("sum"), _NoCast)]
+    eps_in_sum = group.pop("eps_in_sum", group["eps"] if all(_holds(G, group["eps"]) for G in sums) else 0.0)
     for theta, state in zip(group["params"], loaded, strict=True):
         if isinstance(step := state.get("step"), _NoCast):
             value = step.value
             state["step"] = value.detach().clone() if isinstance(value, Tensor) else torch.tensor(float(value))
         if isinstance(G := state.get("sum"), _NoCast):
             state["sum"] = _accumulator(theta, group).copy_(G.value)
-            _change_eps(state["sum"], loaded_eps, group["eps"])
+            _change_eps(state["sum"], eps_in_sum, group["eps"])
     steps = [state.get("step") for state in loaded]
-    are_counts = all(isinstance(step, Tensor) and step.is_cpu and step.ndim == 0 for step in steps)
+    are_counts = all(
+        isinstance(step, Tensor) and step.is_cpu and step.ndim == 0 and not step.is_shared() for step in steps
+    )
     return StepCounts(loaded) if are_counts else UNGROUPED
+
+
+def _holds(G: Tensor, eps: float) -> bool:
+    """Whether no element of an accumulator is below eps: then eps is in it, or too small beside it to matter."""
+    real = torch.view_as_real(G) if G.is_complex() else G
+    return not real.numel() or not bool((real < torch.tensor(eps, dtype=real.dtype)).any())
 
 
 # ------------------------------------------------------------------------------------------------ checks
@@ -129,8 +153,11 @@ def restore(group: dict[str, Any], states: Mapping[Tensor, State]) -> StepCounts
 _TORCHS_NAMES = {"lr": "learning rate", "eps": "epsilon value"}
 
 
+OPTIONS = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
+
+
 def check_options(options: dict[str, Any]) -> None:
-    for name in ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"):
+    for name in OPTIONS:
         value = options[name]
         if isinstance(value, Tensor) and name == "lr":
             if value.numel() != 1:

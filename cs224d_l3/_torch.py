@@ -4,6 +4,8 @@ If a release of torch lacks a name, neither the import nor a result changes, onl
 transform is active, a tensor is batched), so that the out-of-place formula runs; kernels become public operators.
 """
 
+import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +56,17 @@ def loses_gradients() -> bool:
 def plain_apply(function: type[torch.autograd.Function]) -> Callable[..., Any]:
     """``Function.apply`` without binding the signature first, which takes longer than a small tanh."""
     return function.apply if _apply is None else _apply.__get__(None, function)
+
+
+def eagerly(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f, left out of compiled code; without importing the compiler, which takes seconds, where nothing is compiled."""
+    disabled = functools.cache(lambda: torch.compiler.disable(f))
+
+    @functools.wraps(f)
+    def call(*args: Any) -> Any:
+        return (disabled() if "torch._dynamo" in sys.modules else f)(*args)
+
+    return call
 
 
 # ------------------------------------------------------------------------------------------------ AdaGrad

@@ -95,6 +95,7 @@ class AdaGrad(Optimizer):
         }
         check_options(defaults)
         self._counts: dict[int, StepCounts] = {}  # by id(group)
+        self._eps_in_sum: dict[int, float] = {}
         self._scratch = Scratch()
         super().__init__(params, defaults)
         if fused:
@@ -109,7 +110,7 @@ class AdaGrad(Optimizer):
         if wrong:
             self.param_groups.pop()
             raise TypeError(f"params must be floating-point or complex tensors, got {wrong[0]}")
-        group["eps_in_sum"] = group["eps"]
+        self._eps_in_sum[id(group)] = group["eps"]
         for theta in group["params"]:
             self.state[theta] = new_state(theta, group)
         self._counts[id(group)] = StepCounts([self.state[theta] for theta in group["params"]])
@@ -135,7 +136,7 @@ class AdaGrad(Optimizer):
         return loss
 
     def _update(self, group: dict[str, Any], scale: Tensor | None) -> None:
-        follow_eps(group, self.state)
+        follow_eps(group, self.state, self._eps_in_sum)
         thetas, gs = group["params"], list(map(_grad, group["params"]))
         if type(None) in set(map(type, gs)):
             thetas = [theta for theta, g in zip(thetas, gs, strict=True) if g is not None]
@@ -162,11 +163,18 @@ class AdaGrad(Optimizer):
             for value in state.values():
                 value.share_memory_()
 
+    def state_dict(self) -> dict[str, Any]:
+        """The state, which ``torch.optim.Adagrad`` loads too: options by group, ``step`` and ``sum`` by parameter."""
+        self._follow_eps()
+        return super().state_dict()
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state_dict of this class, or of ``torch.optim.Adagrad``, to whose sums eps is added.
 
+        Sums with an element below eps are taken for those of torch's class.
+
         Raises:
-            ValueError: groups or shapes other than this optimizer's; nothing is changed.
+            ValueError: the state of another optimizer, or of other groups or shapes; nothing is changed.
         """
         handle = self.register_load_state_dict_pre_hook(prevent_casts)
         try:
@@ -174,9 +182,18 @@ class AdaGrad(Optimizer):
         finally:
             handle.remove()
 
+    def _follow_eps(self) -> None:
+        for group in self.param_groups:
+            follow_eps(group, self.state, self._eps_in_sum)
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._follow_eps()
+        return super().__getstate__()
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._counts = {id(group): restore(group, self.state) for group in self.param_groups}
+        self._eps_in_sum = {id(group): group["eps"] for group in self.param_groups}
         self._scratch = Scratch()
 
 

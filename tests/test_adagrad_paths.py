@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import lr_scheduler as S
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cs224d_l3 import AdaGrad, _adagrad_kernels, _torch
+from cs224d_l3 import AdaGrad, WordVectors, _adagrad_kernels, _torch
 from helpers import normal, seeds
 from stepping import WAYS, descend, net, notes, run, sparse
 
@@ -173,6 +173,33 @@ def test_a_compiled_step_is_the_step(lr: Any) -> None:
         warnings.simplefilter("ignore")  # torch's: the profiler's record is left out
         found = descend(model, optimizer, torch.compile(optimizer.step, backend="aot_eager"))
     torch.testing.assert_close(found, descend(other, plain))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [{}, {"fused": False}, {"lr_decay": 0.1}])
+def test_a_compiled_step_takes_sparse_gradients(settings: dict[str, Any]) -> None:
+    """As torch's class does: compiled around them."""
+    found = []
+    for kind, compiled in ((AdaGrad, True), (AdaGrad, False), (torch.optim.Adagrad, True)):
+        L, bags = WordVectors(10, 4, sparse=True), nn.EmbeddingBag(10, 4, sparse=True, mode="sum")
+        layer = nn.Linear(4, 3)
+        parts = nn.ModuleList([L, bags, layer])
+        with torch.no_grad():
+            for k, theta in enumerate(parts.parameters()):
+                theta.copy_(normal(*theta.shape, seed=k, grad=False))
+        theirs = {k: v for k, v in settings.items() if k != "fused"} if kind is torch.optim.Adagrad else settings
+        optimizer: Any = kind(parts.parameters(), lr=0.1, **theirs)
+        step = torch.compile(optimizer.step, backend="aot_eager") if compiled else optimizer.step
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for seed in range(3):
+                i = torch.randint(10, (6,), generator=torch.Generator().manual_seed(seed))
+                optimizer.zero_grad()
+                layer(L(i) + bags(i[:, None])).square().sum().backward()
+                step()
+        found.append([theta.detach() for theta in parts.parameters()])
+    torch.testing.assert_close(found[0], found[1])
+    torch.testing.assert_close(found[0], found[2])
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 import copy
 import io
 import pickle
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +89,117 @@ def test_a_state_of_other_shapes_changes_nothing() -> None:
     with pytest.raises(ValueError, match=r"parameter 0.*\(3,\)"):
         optimizer.load_state_dict(AdaGrad([other]).state_dict())
     assert str(optimizer.state_dict()) == str(before)
+
+
+OTHERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
+    "Adam": torch.optim.Adam,
+    "Adamax": torch.optim.Adamax,
+    "NAdam": torch.optim.NAdam,
+    "RMSprop": torch.optim.RMSprop,
+    "Rprop": torch.optim.Rprop,
+    "Adadelta": torch.optim.Adadelta,
+    "ASGD": torch.optim.ASGD,
+    "SGD": lambda params: torch.optim.SGD(params, lr=0.3),
+    "SGD with momentum": lambda params: torch.optim.SGD(params, lr=0.3, momentum=0.9),
+}
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_state_of_another_optimizer_changes_nothing(name: str, steps: int) -> None:
+    model, theirs = net(), net()
+    ours, other = AdaGrad(model.parameters(), lr=0.1), OTHERS[name](theirs.parameters())
+    descend(model, ours)
+    for _ in range(steps):
+        descend(theirs, other)
+    before, options = copy.deepcopy(ours.state_dict()), copy.deepcopy(other.state_dict())
+    with pytest.raises(ValueError, match=r"state_dict.*(lr_decay|initial_accumulator_value)"):
+        ours.load_state_dict(options)
+    for state, group in zip(options["state"].values(), options["param_groups"], strict=False):
+        group.update({name: before["param_groups"][0][name] for name in ("lr_decay", "eps", "weight_decay")})
+        group["initial_accumulator_value"] = 0.0
+        if "sum" not in state:  # the options of AdaGrad, and another's state
+            with pytest.raises(ValueError, match=rf"state_dict.*{next(iter(state))}"):
+                ours.load_state_dict(options)
+    assert str(ours.state_dict()) == str(before)
+    twin = copy.deepcopy((model, ours))
+    assert all(map(torch.equal, descend(model, ours), descend(*twin)))
+
+
+def test_options_that_are_none_are_not_loaded() -> None:
+    ours = AdaGrad([nn.Parameter(torch.ones(2))], lr=0.1)
+    saved = ours.state_dict()
+    saved["param_groups"][0]["lr"] = -1.0
+    with pytest.raises(ValueError, match="learning rate: -1"):
+        ours.load_state_dict(saved)
+    assert ours.param_groups[0]["lr"] == 0.1
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("eps", [1e-10, 1e-2])
+@pytest.mark.parametrize("to", [AdaGrad, torch.optim.Adagrad])
+@pytest.mark.parametrize("of", [AdaGrad, torch.optim.Adagrad])
+@pytest.mark.filterwarnings("ignore:torch.distributed")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_checkpoints_of_torch_distributed_travel_both_ways(
+    of: type[Any], to: type[Any], eps: float, flat: bool, tmp_path: Path
+) -> None:
+    checkpoint = pytest.importorskip("torch.distributed.checkpoint")
+    api = pytest.importorskip("torch.distributed.checkpoint.state_dict")
+    options = api.StateDictOptions(flatten_optimizer_state_dict=flat)
+    model, other = net(), net()
+    first = of(model.parameters(), lr=0.1, lr_decay=0.1, eps=eps)
+    second = to(other.parameters(), lr=0.1, lr_decay=0.1, eps=1e-8)
+    descend(model, first)
+    saved = dict(zip(("model", "optimizer"), api.get_state_dict(model, first, options=options), strict=True))
+    checkpoint.save(saved, checkpoint_id=tmp_path, no_dist=True)
+    loaded = dict(zip(("model", "optimizer"), api.get_state_dict(other, second, options=options), strict=True))
+    checkpoint.load(loaded, checkpoint_id=tmp_path, no_dist=True)
+    api.set_state_dict(
+        other, second, model_state_dict=loaded["model"], optim_state_dict=loaded["optimizer"], options=options
+    )
+    assert second.param_groups[0]["eps"] == eps
+    pairs = zip(model.parameters(), other.parameters(), strict=True)
+    for a, b in pairs:
+        expected = first.state[a]["sum"] + (eps if (of, to) == (torch.optim.Adagrad, AdaGrad) else 0)
+        torch.testing.assert_close(second.state[b]["sum"], expected)
+    if of is to:
+        assert all(map(torch.equal, descend(model, first), descend(other, second)))
+
+
+def test_eps_may_change_before_a_state_is_saved() -> None:
+    model = net()
+    optimizer = AdaGrad(model.parameters(), lr=0.1, eps=1e-8)
+    descend(model, optimizer)
+    optimizer.param_groups[0]["eps"] = 1e-3
+    other = copy.deepcopy(model)
+    second = AdaGrad(other.parameters(), lr=0.1)
+    second.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    twin = pickle.loads(pickle.dumps((model, optimizer)))
+    expected = descend(model, optimizer)
+    assert all(map(torch.equal, descend(other, second), expected))
+    assert all(map(torch.equal, descend(*twin), expected))
+
+
+def _descend_there(model: nn.Module, optimizer: AdaGrad) -> None:
+    descend(model, optimizer)
+
+
+@pytest.mark.slow
+def test_counts_are_shared_with_a_process_that_gets_the_optimizer_by_pickle() -> None:
+    model, alone = net().share_memory(), net()
+    optimizer, plain = (AdaGrad(m.parameters(), lr=0.1, lr_decay=0.5) for m in (model, alone))
+    optimizer.share_memory()
+    process = torch.multiprocessing.get_context("spawn").Process(target=_descend_there, args=(model, optimizer))
+    process.start()
+    process.join(300)
+    assert process.exitcode == 0
+    descend(model, optimizer)
+    descend(alone, plain)
+    descend(alone, plain)
+    torch.testing.assert_close(list(model.parameters()), list(alone.parameters()))
+    steps = [optimizer.state[theta]["step"].item() for theta in model.parameters()]
+    assert steps == [plain.state[theta]["step"].item() for theta in alone.parameters()]
 
 
 def test_copies_and_pickles_go_on_alike() -> None:
