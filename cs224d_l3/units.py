@@ -288,6 +288,8 @@ UNITS: dict[str, Unit] = {
     "relu": Unit(relu, relu_prime, ReLU, relu_prime),
     "leaky_relu": Unit(leaky_relu, leaky_relu_prime, LeakyReLU, leaky_relu_prime),
 }
+for _name in UNITS:
+    torch.fx.wrap(_name)  # symbolic tracing of the Modules records a unit as one call
 
 
 def find_unit(f: Callable[[Tensor], Tensor]) -> Unit:

@@ -181,3 +181,12 @@ def test_nan_passes_the_error_as_in_torch() -> None:
         expected = torch.autograd.grad(torchs(z), z, torch.ones(1))
         for create_graph in (False, True):
             assert torch.equal(torch.autograd.grad(f(z), z, torch.ones(1), create_graph=create_graph)[0], expected[0])
+
+
+@each_unit
+def test_symbolic_tracing_records_a_unit_as_one_call(name: str) -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 2), UNITS[name].module())
+    traced = torch.fx.symbolic_trace(net)
+    assert [node.target for node in traced.graph.nodes if node.op == "call_function"] == [UNITS[name].f]
+    x = normal(4, 3, dtype=torch.float32, grad=False)
+    assert traced(x).equal(net(x))
