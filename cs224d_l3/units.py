@@ -101,7 +101,7 @@ def hardtanh(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     check_floating("z", z)
     check_number("min_val", min_val)
     check_number("max_val", max_val, at_least=min_val)
-    return _Hardtanh.call(z, min_val, max_val)
+    return _Hardtanh.call(z, float(min_val), float(max_val))  # the ONNX exporter fails at bounds of two types
 
 
 @_in_place.hardtanh_prime

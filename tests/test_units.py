@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from cs224d_l3 import (
     UNITS,
@@ -190,3 +191,9 @@ def test_symbolic_tracing_records_a_unit_as_one_call(name: str) -> None:
     assert [node.target for node in traced.graph.nodes if node.op == "call_function"] == [UNITS[name].f]
     x = normal(4, 3, dtype=torch.float32, grad=False)
     assert traced(x).equal(net(x))
+
+
+def test_bounds_of_two_types_are_exported_as_one() -> None:
+    graph = make_fx(Hardtanh(-0.5, 2))(torch.zeros(3)).graph
+    (clamp,) = [node for node in graph.nodes if node.target is torch.ops.aten.clamp.default]
+    assert [type(bound) for bound in clamp.args[1:]] == [float, float]
