@@ -31,6 +31,7 @@ def _true(*_: Tensor) -> bool:
 
 # the C functions themselves, since Dynamo supports them but no wrappers of them
 are_transforms_active: Callable[[], bool] = _find("_C._are_functorch_transforms_active", _true)
+is_tracing: Callable[[], bool] = _find("_C._is_tracing", _true)
 is_any_autocast_enabled: Callable[[], bool] = _find("_C._is_any_autocast_enabled", _true)
 is_legacy_batched: Callable[[Tensor], bool] = _find("_C._functorch.is_legacy_batchedtensor", _true)
 
@@ -41,8 +42,10 @@ _apply = vars(_find("_C._FunctionBase", object)).get("apply")
 
 
 def is_transformed() -> bool:
-    """Whether a compiler, a transform of ``torch.func`` or forward mode is active."""
-    return torch.compiler.is_compiling() or are_transforms_active() or getattr(forward_ad, "_current_level", 0) >= 0
+    """Whether a compiler, ``torch.jit.trace``, a transform of ``torch.func`` or forward mode is active."""
+    if torch.compiler.is_compiling() or are_transforms_active() or is_tracing():
+        return True
+    return getattr(forward_ad, "_current_level", 0) >= 0
 
 
 def loses_gradients() -> bool:

@@ -197,3 +197,10 @@ def test_bounds_of_two_types_are_exported_as_one() -> None:
     graph = make_fx(Hardtanh(-0.5, 2))(torch.zeros(3)).graph
     (clamp,) = [node for node in graph.nodes if node.target is torch.ops.aten.clamp.default]
     assert [type(bound) for bound in clamp.args[1:]] == [float, float]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_traced_softsign_writes_into_no_buffer() -> None:
+    (call,) = torch.jit.trace(softsign, torch.zeros(3)).graph.nodes()
+    inputs = {node.kind(): len(list(node.inputs())) for node in call.g("Subgraph").nodes()}
+    assert inputs["aten::div"] == 2  # not a third one, out=, which ONNX has no operator for
