@@ -147,6 +147,17 @@ def nightly(session: nox.Session) -> None:
         session.warn("the suite does not pass on torch's nightly build")
 
 
+@nox.session
+def neighbours(session: nox.Session) -> None:
+    """Run tests/neighbours, small programs of other libraries; arguments are passed to pytest."""
+    python = make_environment(session, "neighbours-latest", sys.executable, LOCK, "tests", "neighbours")
+    names = [re.split(r"[<>=]", line)[0] for line in ("torch", *PYPROJECT["dependency-groups"]["neighbours"])]
+    table = "import sys, importlib.metadata as m; [print(f'{name:16} {m.version(name)}') for name in sys.argv[1:]]"
+    session.run(python, "-c", table, *names, external=True)
+    one = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    session.run(python, "-m", "pytest", *(session.posargs or ["tests/neighbours"]), env=one, external=True)
+
+
 def lock_of_others(session: nox.Session, *lines: str) -> str:
     """A lock without torch and its own dependencies, with some lines added."""
     lock = Path(session.create_tmp(), "constraints.txt")
@@ -173,29 +184,39 @@ def find_pythons() -> dict[str, str]:
 def run_suite(
     session: nox.Session, name: str, python: str, lock: str, *arguments: str, torch: tuple[str, ...] = ()
 ) -> None:
-    """Run the test suite in a separate environment, created by uv, which stores files common to environments once.
+    """Run the test suite in an environment of its own; ``torch``: see :func:`make_environment`."""
+    made = make_environment(session, f"{session.name}-{name}", python, lock, "tests", "docs", torch=torch)
+    locked = {"LOCKED": lock} if lock == LOCK else None
+    session.run(made, "-m", *PYTEST, *arguments, env=locked, external=True)
+
+
+def make_environment(
+    session: nox.Session, name: str, python: str, lock: str, *groups: str, torch: tuple[str, ...] = ()
+) -> str:
+    """An environment with the package, its extras and the dependency groups; returns its Python.
+
+    It is created by uv, which stores files common to environments once.
 
     ``torch``: options with which torch is installed first, from another index.
     """
     session.install(*LOCKED, "uv")
-    home = Path(session.virtualenv.location).parent / f"{session.name}-{name}"
-    binaries = home / ("Scripts" if os.name == "nt" else "bin")
+    home = Path(session.virtualenv.location).parent / name
     session.run("uv", "venv", "--quiet", "--allow-existing", "--python", python, str(home))
     own = ["--no-config", "--python", str(home), "-c", lock, "--build-constraints", lock]
     wheels = ["--only-binary", ":all:", "--no-binary", "cs224d_l3"]
     if torch:
         session.run("uv", "pip", "install", "--quiet", *own, *wheels, "--upgrade", "--no-deps", *torch, "torch")
-    groups = ["--group", "tests", "--group", "docs"]
-    session.run("uv", "pip", "install", "--quiet", *own, *wheels, "-e", ".[scripts,hypothesis]", *groups)
-    locked = {"LOCKED": lock} if lock == LOCK else None
-    session.run(str(binaries / "python"), "-m", *PYTEST, *arguments, env=locked, external=True)
+    needed = [part for group in groups for part in ("--group", group)]
+    session.run("uv", "pip", "install", "--quiet", *own, *wheels, "-e", ".[scripts,hypothesis]", *needed)
+    return str(home / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Update constraints.txt: the newest versions of all dependencies of all sessions, on any Python."""
+    """Update constraints.txt: the newest versions of all dependencies of all sessions but neighbours, on any Python."""
     session.install(*LOCKED, "uv")
-    groups = [part for group in PYPROJECT["dependency-groups"] for part in ("--group", group)]
+    ours = [group for group in PYPROJECT["dependency-groups"] if group != "neighbours"]
+    groups = [part for group in ours for part in ("--group", group)]
     options = ["--universal", "--python-version", "3.10", "--only-binary", ":all:", "--no-annotate", "--upgrade"]
     header = {"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"}  # the command named in the header of the file
     session.run("uv", "pip", "compile", "pyproject.toml", "--all-extras", *groups, *options, "-o", LOCK, env=header)
