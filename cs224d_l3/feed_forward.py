@@ -1,6 +1,6 @@
 """1.3 The feed-forward window network: s = U^T f(Wx + b), and the same network with a softmax over tags."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from .fused_window_margin import window_margin_loss
 from .layer import Layer, WordVectors, affine
 from .max_margin import max_margin_loss
 from .units import UNITS, sigmoid, tanh
-from .windows import check_odd
+from .windows import Features, check_odd, each_feature
 from .xavier import xavier_uniform_
 
 
@@ -47,14 +47,15 @@ class WindowInput(nn.Module):
         num_words: V, the size of the vocabulary.
         d: dimension of a word vector.
         size: words in a window.
-        num_features: number of values of an additional word feature, such as capitalisation; 0 for none.
-        d_features: dimension of the feature vector, which is appended to the word vector.
+        num_features: number of values of an additional word feature, such as capitalisation, or of each of several;
+            0 for none.
+        d_features: dimension of the feature vectors, which are appended to the word vector.
         dropout: dropout probability of x.
         sparse: make the gradient of L a sparse COO tensor.
 
     Attributes:
         L: the word vectors, ``L.weight`` (V, d).
-        C: the feature vectors, ``C.weight`` (num_features, d_features), or None.
+        C: the vectors of each feature, ``C[i].weight`` (num_features[i], d_features).
         n: dimension of x.
     """
 
@@ -64,7 +65,7 @@ class WindowInput(nn.Module):
         d: int = 4,
         size: int = 5,
         *,
-        num_features: int = 0,
+        num_features: int | Sequence[int] = 0,
         d_features: int = 5,
         dropout: float = 0.0,
         sparse: bool = False,
@@ -73,37 +74,39 @@ class WindowInput(nn.Module):
         check_size("num_words", num_words)
         check_size("d", d)
         check_odd("size", size)
-        check_size("num_features", num_features, at_least=0)
+        counts = num_features if isinstance(num_features, Sequence) else [num_features] if num_features != 0 else []
+        for count in counts:
+            check_size("num_features", count)
         check_size("d_features", d_features)
         check_number("dropout", dropout, at_least=0, below=1)
         self.size = size
         self.L = WordVectors(num_words, d, sparse=sparse)
-        self.C = WordVectors(num_features, d_features) if num_features else None
-        self.n = size * (d + (d_features if num_features else 0))
+        self.C = nn.ModuleList(WordVectors(count, d_features) for count in counts)
+        self.n = size * (d + len(self.C) * d_features)
         self.dropout = dropout
         # small initial word vectors: the activation functions start far from saturation
-        for vectors in filter(None, (self.L, self.C)):
+        for vectors in (self.L, *self.C):
             nn.init.uniform_(vectors.weight, -0.1, 0.1)
 
-    def forward(self, windows: Tensor, features: Tensor | None = None) -> Tensor:
-        """Word indices (..., size), and feature indices (..., size), to x (..., n)."""
-        for name, given in (("windows", windows), ("features", features)):
-            if given is not None and given.shape[-1:] != (self.size,):
-                raise ValueError(f"{name} must have shape (..., {self.size}), got {tuple(given.shape)}")
-        if (features is None) != (self.C is None):
+    def forward(self, windows: Tensor, features: Features = None) -> Tensor:
+        """Word indices (..., size), and those of each feature (..., size), to x (..., n)."""
+        given = each_feature(features)
+        for name, indices in (("windows", windows), *(("features", indices) for indices in given)):
+            if indices.shape[-1:] != (self.size,):
+                raise ValueError(f"{name} must have shape (..., {self.size}), got {tuple(indices.shape)}")
+        if len(given) != len(self.C):
             raise ValueError(
-                f"features must be left out with num_features=0, got shape {tuple(features.shape)}"
-                if features is not None
-                else "features must be given, one per word, with num_features > 0, got None"
+                f"features must be {len(self.C)} tensors of indices, one for each number in num_features, "
+                f"got {', '.join(str(tuple(indices.shape)) for indices in given) or None}"
             )
-        if features is not None and features.shape != windows.shape:
-            raise ValueError(
-                f"features must have the shape of windows, {tuple(windows.shape)}, got {tuple(features.shape)}"
-            )
-        x = self.L(windows)
-        if self.C is not None:
-            x = torch.cat([x, self.C(features)], dim=-1)
-        return nn.functional.dropout(x.flatten(-2), self.dropout, self.training)
+        for indices in given:
+            if indices.shape != windows.shape:
+                raise ValueError(
+                    f"features must have the shape of windows, {tuple(windows.shape)}, got {tuple(indices.shape)}"
+                )
+        vectors = [self.L(windows), *(C(indices) for C, indices in zip(self.C, given, strict=True))]
+        x = torch.cat(vectors, dim=-1).flatten(-2)
+        return nn.functional.dropout(x, self.dropout, self.training)
 
 
 class WindowScorer(nn.Module):
@@ -141,7 +144,7 @@ class WindowScorer(nn.Module):
         self.hidden = Layer(self.input.n, m, f)
         self.U = nn.Parameter(xavier_uniform_(torch.empty(1, m)))
 
-    def forward(self, windows: Tensor, features: Tensor | None = None) -> Tensor:
+    def forward(self, windows: Tensor, features: Features = None) -> Tensor:
         """Windows, and their features, (..., size) to scores s (...)."""
         x = self.input(windows, features)
         return score(x, self.hidden.W, self.hidden.b, self.U, self.f)
@@ -150,8 +153,8 @@ class WindowScorer(nn.Module):
         self,
         windows: Tensor,
         corrupted: Tensor,
-        features: Tensor | None = None,
-        corrupted_features: Tensor | None = None,
+        features: Features = None,
+        corrupted_features: Features = None,
         margin: float = 1.0,
         reduction: str = "mean",
     ) -> Tensor:
@@ -171,7 +174,7 @@ class WindowScorer(nn.Module):
             reduction,
             features=features,
             corrupted_features=corrupted_features,
-            C=None if x.C is None else x.C.weight,
+            C=list(x.C.parameters()),
             dropout=x.dropout if self.training else 0.0,
             sparse=x.L.sparse,
         )
@@ -211,6 +214,6 @@ class WindowClassifier(nn.Module):
         self.hidden = Layer(self.input.n, m, f)
         self.output = Layer(m, num_tags, f=None)
 
-    def forward(self, windows: Tensor, features: Tensor | None = None) -> Tensor:
+    def forward(self, windows: Tensor, features: Features = None) -> Tensor:
         """Windows, and their features, (..., size) to scores z (..., K)."""
         return self.output(self.hidden(self.input(windows, features)))

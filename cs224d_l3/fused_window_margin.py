@@ -18,7 +18,7 @@ as in :mod:`.feed_forward` and :mod:`.max_margin`, with less work:
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +32,7 @@ from ._torch import is_transformed
 from .layer import affine, embedding, gradient_of_rows
 from .max_margin import max_margin_loss
 from .units import Unit, find_unit, sigmoid
+from .windows import Features, each_feature
 
 
 def window_margin_loss(
@@ -45,9 +46,9 @@ def window_margin_loss(
     margin: float = 1.0,
     reduction: str = "mean",
     *,
-    features: Tensor | None = None,
-    corrupted_features: Tensor | None = None,
-    C: Tensor | None = None,
+    features: Features = None,
+    corrupted_features: Features = None,
+    C: Features = None,
     dropout: float = 0.0,
     sparse: bool = False,
 ) -> Tensor:
@@ -61,15 +62,16 @@ def window_margin_loss(
         windows: word indices of the true windows, (..., k).
         corrupted: word indices of the corrupt windows, (..., k).
         L: word vectors, (V, d).
-        W: hidden weights, (m, k d), or (m, k (d + c)) with features.
+        W: hidden weights, (m, k d), or (m, k (d + c)) with features of c dimensions, those of several added up.
         b: hidden biases, (m,).
         U: output weights, (1, m).
         f: the activation function, one of ``UNITS``.
         margin: Delta, at least 0.
         reduction: "mean" or "sum" over the pairs, or "none".
-        features: a feature index for each word of the true windows, such as its capitalisation, (..., k).
-        corrupted_features: the same for the corrupt windows, (..., k).
-        C: feature vectors, appended to the word vectors, (F, c).
+        features: a feature index for each word of the true windows, such as its capitalisation, (..., k); or a
+            sequence of them, one for each of several features.
+        corrupted_features: the same for the corrupt windows.
+        C: feature vectors, appended to the word vectors, (F, c); or a sequence of them, one table a feature.
         dropout: dropout probability of x and x_c. Both windows share the mask of the shared words; under
             tracing each has a mask of its own.
         sparse: make the gradient of L a sparse COO tensor of the rows in pairs that violate the margin.
@@ -79,51 +81,56 @@ def window_margin_loss(
 
     Raises:
         ValueError: shapes that do not match, an f that is not in ``UNITS``, a negative margin, an unknown reduction,
-            features without C or C without features, a dropout that is not in [0, 1).
+            features and C of unequal number, a dropout that is not in [0, 1).
         IndexError: a word outside [0, V), or a feature outside [0, F).
         TypeError: parameters that are not floating-point tensors, words that are not int64 or int32.
     """
-    check_shapes("V d, m n, m, 1 m, F c", L=L, W=W, b=b, U=U, C=C)
+    tables = (L, *each_feature(C))
+    check_shapes("V d, m n, m, 1 m", L=L, W=W, b=b, U=U)
+    for table in tables[1:]:
+        check_shapes("V d, F c", L=L, C=table)
     check_number("margin", margin, at_least=0)
     check_number("dropout", dropout, at_least=0, below=1)
     check_reduction(reduction)
     unit = find_unit(f)
-    indices = {"windows": windows, "corrupted": corrupted}
-    if C is not None:
-        indices |= {"features": features, "corrupted_features": corrupted_features}  # type: ignore[dict-item]
-    elif features is not None or corrupted_features is not None:
-        raise ValueError("C must be given with features, got None")
-    _check_windows(indices, L, W, C)
+    true, other = (windows, *each_feature(features)), (corrupted, *each_feature(corrupted_features))
+    _check_windows(true, other, W, tables)
     if is_transformed():
         x, x_c = (
-            torch.cat([embedding(w, L, sparse), *([] if C is None else [embedding(c, C)])], -1)  # type: ignore[arg-type]
-            for w, c in ((windows, features), (corrupted, corrupted_features))
+            torch.cat([embedding(words, L, sparse), *map(embedding, kinds, tables[1:])], -1)
+            for words, *kinds in (true, other)
         )
         s, s_c = (affine(f(affine(nn.functional.dropout(t.flatten(-2), dropout), W, b)), U) for t in (x, x_c))
         return max_margin_loss(s.squeeze(-1), s_c.squeeze(-1), margin, reduction)
-    words = [rows(i) for i in indices.values()]
-    divisor = len(words[0]) if reduction == "mean" else None if reduction == "none" else 1
+    divisor = windows.shape[:-1].numel() if reduction == "mean" else None if reduction == "none" else 1
+    settings = _Settings(unit, margin, dropout, divisor, sparse)
     try:
-        J, *_ = _WindowMargin.call(L, C, *autocast(W, b, U), words, _Settings(unit, margin, dropout, divisor, sparse))
+        J, *_ = _WindowMargin.call(*autocast(W, b, U), [*map(rows, true)], [*map(rows, other)], settings, *tables)
     except IndexError:
-        for name, given in indices.items():
-            of = "C" if C is not None and name.endswith("features") else "L"
-            check_indices(name, given, len(C if of == "C" else L), f"rows of {of}")  # type: ignore[arg-type]
+        for names, given in ((_NAMES, true), (_NAMES_C, other)):
+            for i, (indices, table) in enumerate(zip(given, tables, strict=True)):
+                check_indices(names[i > 0], indices, len(table), f"rows of {'C' if i else 'L'}")
         raise
     if reduction == "none":
         return J.reshape(windows.shape[:-1])
     return J if torch.is_autocast_enabled(L.device.type) else J.to(L.dtype)
 
 
-def _check_windows(indices: dict[str, Tensor], L: Tensor, W: Tensor, C: Tensor | None) -> None:
-    """Check that all indices have one shape, (..., k), and that W has the columns of k words."""
-    for name, given in indices.items():
-        check_indices(name, given)
-        if given.shape != indices["windows"].shape:
-            raise ValueError(
-                f"{name} must have the shape of windows, {tuple(indices['windows'].shape)}, got {tuple(given.shape)}"
-            )
-    shape, d = indices["windows"].shape, L.shape[1] + (0 if C is None else C.shape[1])
+_NAMES, _NAMES_C = ("windows", "features"), ("corrupted", "corrupted_features")
+
+
+def _check_windows(true: Sequence[Tensor], other: Sequence[Tensor], W: Tensor, tables: Sequence[Tensor]) -> None:
+    """Check that every table has indices, all of one shape, (..., k), and that W has the columns of k words."""
+    for names, given in ((_NAMES, true), (_NAMES_C, other)):
+        if len(given) != len(tables):
+            raise ValueError(f"{names[1]} and C must be of equal number, got {len(given) - 1} and {len(tables) - 1}")
+        for i, indices in enumerate(given):
+            check_indices(names[i > 0], indices)
+            if indices.shape != true[0].shape:
+                raise ValueError(
+                    f"{names[i > 0]} must have the shape of windows, {tuple(true[0].shape)}, got {tuple(indices.shape)}"
+                )
+    shape, d = true[0].shape, sum(table.shape[1] for table in tables)
     if not shape or shape[-1] * d != W.shape[1]:
         raise ValueError(
             f"W must have {shape[-1:].numel()} x {d} columns, one vector per word of a window, got {W.shape[1]}"
@@ -150,8 +157,8 @@ class _Columns(NamedTuple):
     k: int
 
     @classmethod
-    def differing(cls, words: list[Tensor]) -> "_Columns":
-        differ = functools.reduce(torch.logical_or, map(torch.ne, words[::2], words[1::2]))
+    def differing(cls, true: list[Tensor], other: list[Tensor]) -> "_Columns":
+        differ = functools.reduce(torch.logical_or, map(torch.ne, true, other))
         columns = [i for i, differs in enumerate(differ.any(0).tolist()) if differs] or [0, -1]  # none: [0, 0)
         return cls(columns[0], columns[-1] + 1, differ.shape[1])
 
@@ -166,7 +173,7 @@ class _Columns(NamedTuple):
         return torch.cat([W_s[:, :start], W_v, W_s[:, start:]], 1)
 
     def words(self, true: Tensor, other: Tensor) -> Tensor:
-        """The index of each row of X into L, or into C."""
+        """The index of each row of X into its table, L or C."""
         (shared, differ), (_, differ_c) = self.halves(true, 1), self.halves(other, 1)
         return torch.cat([shared.reshape(-1), differ.reshape(-1), differ_c.reshape(-1)]).long()
 
@@ -185,13 +192,19 @@ class _Columns(NamedTuple):
 class _WindowMargin(Function):
     @staticmethod
     def forward(
-        L: Tensor, C: Tensor | None, W: Tensor, b: Tensor, U: Tensor, words: list[Tensor], settings: _Settings
+        W: Tensor,
+        b: Tensor,
+        U: Tensor,
+        true: list[Tensor],
+        other: list[Tensor],
+        settings: _Settings,
+        *tables: Tensor,
     ) -> tuple[Any, ...]:
         unit, margin, dropout, divisor, _ = settings
-        B, m = len(words[0]), len(W)
-        columns = _Columns.differing(words)
-        row_indices = list(map(columns.words, words[::2], words[1::2]))
-        X = _look_up(row_indices, L, C).to(W.dtype)
+        B, m = len(true[0]), len(W)
+        columns = _Columns.differing(true, other)
+        row_indices = list(map(columns.words, true, other))
+        X = _look_up(row_indices, tables).to(W.dtype)
         dropout_mask = torch.empty_like(X).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
         X = X if dropout_mask is None else X.mul_(dropout_mask)
         (x_s, x_v), (W_s, W_v) = columns.split(X, B), columns.halves(W, X.shape[1])
@@ -215,19 +228,20 @@ class _WindowMargin(Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, outputs: Any) -> None:
-        *parameters, _, ctx.settings = inputs
+        W, b, U, _, _, ctx.settings, *tables = inputs
         _, ctx.columns, *saved = outputs
         ctx.mark_non_differentiable(*(t for t in saved if t is not None))
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*parameters, *saved)
+        ctx.save_for_backward(W, b, U, *saved, *tables)
 
     @staticmethod
     def backward(ctx: Any, grad_J: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
         if grad_J is None:
-            return (None,) * 7
-        L, C, W, b, U, pairs, dropout_mask, X, a, *row_indices = ctx.saved_tensors
+            return (None,) * len(ctx.needs_input_grad)
+        W, b, U, pairs, dropout_mask, X, a, *rest = ctx.saved_tensors
+        row_indices, tables = rest[: len(rest) // 2], rest[len(rest) // 2 :]
         (unit, _, _, divisor, sparse), columns, P, d = ctx.settings, ctx.columns, len(pairs), X.shape[1]
-        if not is_unrecorded(L, C, W, b, U, grad_J):  # create_graph=True: recompute, saved activations are detached
+        if not is_unrecorded(W, b, U, grad_J, *tables):  # create_graph=True: recompute, saved activations are detached
             X, a = _WindowMargin.recompute(ctx)
         (x_s, x_v), (W_s, W_v) = columns.split(X, P), columns.halves(W, d)
 
@@ -236,35 +250,37 @@ class _WindowMargin(Function):
         delta = unit.f_prime_of_a(a) * (grad_s * U)
         delta_s, delta_v = delta[0] + delta[1], delta.view(2 * P, len(W))
 
-        needs_L, needs_C, needs_W, needs_b, needs_U, *_ = ctx.needs_input_grad
-        dX = _rows_of_products(delta_s, W_s, delta_v, W_v, X) if needs_L or needs_C else None
+        needs_W, needs_b, needs_U, _, _, _, *needs = ctx.needs_input_grad
         dW = columns.join(delta_s.mT @ x_s, delta_v.mT @ x_v, d) if needs_W else None
         db = delta_s.sum(0) if needs_b else None
         dU = grad_s.expand(2, P, 1).reshape(1, 2 * P) @ a.view(2 * P, len(W)) if needs_U else None
 
-        dL = dC = None
-        if dX is not None:
-            dX = (dX if dropout_mask is None else dX * dropout_mask).to(L.dtype)
-            dx, dc = dX[:, : L.shape[1]], dX[:, L.shape[1] :]
-            dL = gradient_of_rows(dx.contiguous(), row_indices[0], L.shape, sparse) if needs_L else None
-            dC = gradient_of_rows(dc, row_indices[1], C.shape) if needs_C else None
-        return dL, dC, dW, db, dU, None, None
+        d_tables: list[Tensor | None] = [None] * len(tables)
+        if any(needs):
+            dX = _rows_of_products(delta_s, W_s, delta_v, W_v, X)
+            dX = (dX if dropout_mask is None else dX * dropout_mask).to(tables[0].dtype)
+            parts = zip(dX.split([table.shape[1] for table in tables], 1), row_indices, tables, needs, strict=True)
+            d_tables = [
+                gradient_of_rows(dx.contiguous(), words, table.shape, sparse and i == 0) if need else None
+                for i, (dx, words, table, need) in enumerate(parts)
+            ]
+        return dW, db, dU, None, None, None, *d_tables
 
     @staticmethod
     def recompute(ctx: Any) -> tuple[Tensor, Tensor]:
-        """X and a as differentiable functions of L, C, W and b."""
-        L, C, W, b, _, pairs, dropout_mask, _, _, *row_indices = ctx.saved_tensors
-        X = _look_up(row_indices, L, C).to(W.dtype)
+        """X and a as differentiable functions of the tables, W and b."""
+        W, b, _, pairs, dropout_mask, _, _, *rest = ctx.saved_tensors
+        X = _look_up(rest[: len(rest) // 2], rest[len(rest) // 2 :]).to(W.dtype)
         X = X if dropout_mask is None else X * dropout_mask
         (x_s, x_v), (W_s, W_v) = ctx.columns.split(X, len(pairs)), ctx.columns.halves(W, X.shape[1])
         z = affine(x_s, W_s, b) + (x_v @ W_v.mT).view(2, len(pairs), len(W))
         return X, ctx.settings.unit.f(z)
 
 
-def _look_up(row_indices: list[Tensor], L: Tensor, C: Tensor | None) -> Tensor:
-    """X, with a row [L_w C_c] for each word w and its feature c."""
-    X = L.index_select(0, row_indices[0])
-    return X if C is None else torch.cat([X, C.index_select(0, row_indices[1])], 1)
+def _look_up(row_indices: Sequence[Tensor], tables: Sequence[Tensor]) -> Tensor:
+    """X, with a row [L_w C_c ...] for each word w and its features c."""
+    vectors = [table.index_select(0, i) for table, i in zip(tables, row_indices, strict=True)]
+    return vectors[0] if len(vectors) == 1 else torch.cat(vectors, 1)
 
 
 @_in_place.rows_of_products

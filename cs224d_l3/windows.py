@@ -1,9 +1,13 @@
 """1.3 Windows: the word indices of a word and its neighbours; and corrupt windows, with another centre word."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ._checks import check_indices, check_size
+
+Features = Tensor | Sequence[Tensor] | None  # of a word beside itself: one feature, several, none
 
 
 def sliding_windows(words: Tensor, size: int, pad: int) -> Tensor:
@@ -65,3 +69,8 @@ def check_odd(name: str, size: int) -> None:
     check_size(name, size)
     if size % 2 == 0:
         raise ValueError(f"{name} must be odd, so that a window has a centre word, got {size}")
+
+
+def each_feature(features: Features) -> tuple[Tensor, ...]:
+    """One tensor per feature."""
+    return () if features is None else (features,) if isinstance(features, Tensor) else tuple(features)

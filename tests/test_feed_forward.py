@@ -1,5 +1,7 @@
 """1.3 The score of a window, and the two networks."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from hypothesis import given
@@ -43,13 +45,16 @@ def test_classifier_is_a_layer_and_an_affine() -> None:
     torch.testing.assert_close(net(WINDOWS), affine(a, net.output.W, net.output.b))
 
 
-def test_features_follow_the_words_vectors() -> None:
-    make = WindowInput(5, d=3, num_features=2, d_features=1)
-    assert make.C is not None
-    features = WINDOWS % 2
-    x = make(WINDOWS, features)
-    assert x.shape == (2, 5 * 4)
-    torch.testing.assert_close(x[0, 4:8], torch.cat([make.L.weight[1], make.C.weight[1]]))
+@pytest.mark.parametrize("num_features", [2, [2], (3, 2)])
+def test_features_follow_the_words_vectors(num_features: int | Sequence[int]) -> None:
+    make = WindowInput(5, d=3, num_features=num_features, d_features=2)
+    tables = [C.weight for C in make.C]
+    assert [len(C) for C in tables] == ([2] if num_features == 2 else list(num_features))
+    features = [WINDOWS % len(C) for C in tables]
+    x = make(WINDOWS, features[0] if num_features == 2 else features)
+    assert x.shape == (2, make.n) == (2, 5 * (3 + 2 * len(tables)))
+    second = x[0].view(5, -1)[1]
+    torch.testing.assert_close(second, torch.cat([make.L.weight[1], *(C[1] for C in tables)]))
 
 
 def test_dropout_is_for_training_alone() -> None:
@@ -88,5 +93,11 @@ def test_networks_name_what_is_wrong() -> None:
         WindowScorer(4)(WINDOWS)
     with pytest.raises(ValueError, match=r"features.*\(2, 5\)"):
         WindowScorer(5)(WINDOWS, WINDOWS)
-    with pytest.raises(ValueError, match="features.*None"):
+    with pytest.raises(ValueError, match="features.*1 tensors.*None"):
         WindowScorer(5, num_features=3)(WINDOWS)
+    with pytest.raises(ValueError, match=r"features.*2 tensors.*\(2, 5\)"):
+        WindowScorer(5, num_features=[3, 4])(WINDOWS, WINDOWS % 3)
+    with pytest.raises(ValueError, match=r"num_features.*\b0\b"):
+        WindowInput(5, num_features=[3, 0])
+    with pytest.raises(ValueError, match=r"num_features.*-1"):
+        WindowInput(5, num_features=-1)

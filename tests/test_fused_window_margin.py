@@ -60,7 +60,7 @@ def fused(true: Tensor, other: Tensor, f: Callable[..., Tensor] = tanh, *args: A
     sizes,
     sizes,
     unit_names,
-    st.booleans(),
+    st.lists(st.integers(1, 2), max_size=3),
     seeds,
 )
 def test_it_is_the_composition(
@@ -71,32 +71,31 @@ def test_it_is_the_composition(
     k: int,
     m: int,
     unit: str,
-    features: bool,
+    features: list[int],
     seed: int,
 ) -> None:
     """Value, gradients and the gradients of those; with every pair violated, with some, with none; with windows that
     differ in every word, in some, in none."""
     generator = torch.Generator().manual_seed(seed)
-    c = 2 if features else 0
     L, *_ = thetas(d, k, m, seed % 1000)
-    _, W, b, U = thetas(d + c, k, m, seed % 1000)
-    C = normal(3, c, seed=seed % 1000 + 7)
-    pairs, kinds = words(*batch, k, seed=seed), torch.randint(3, (2, *batch, k), generator=generator)
+    _, W, b, U = thetas(d + sum(features), k, m, seed % 1000)
+    tables = [normal(3, c, seed=seed % 1000 + 7 + i) for i, c in enumerate(features)]
+    pairs = words(*batch, k, seed=seed)
+    kinds = torch.randint(3, (2, len(features), *batch, k), generator=generator)
     same = torch.rand(k, generator=generator) < 0.5
     pairs[1][..., same], kinds[1][..., same] = pairs[0][..., same], kinds[0][..., same]
     f = UNITS[unit].f
 
     def ours(L: Tensor, W: Tensor, b: Tensor, U: Tensor, *rest: Tensor) -> Tensor:
-        more = {"features": kinds[0], "corrupted_features": kinds[1], "C": rest[0]} if rest else {}
+        passed = (kinds[0][0], kinds[1][0], rest[0]) if len(rest) == 1 else (list(kinds[0]), list(kinds[1]), rest)
+        more = dict(zip(("features", "corrupted_features", "C"), passed, strict=True)) if rest else {}
         return window_margin_loss(*pairs, L, W, b, U, f, margin, reduction, **more)
 
     def parts(L: Tensor, W: Tensor, b: Tensor, U: Tensor, *rest: Tensor) -> Tensor:
-        x = [embedding(w, L) for w in pairs]
-        if rest:
-            x = [torch.cat([t, embedding(i, rest[0])], -1) for t, i in zip(x, kinds, strict=True)]
+        x = [torch.cat([embedding(w, L), *map(embedding, c, rest)], -1) for w, c in zip(pairs, kinds, strict=True)]
         return max_margin_loss(*(score(t.flatten(-2), W, b, U, f) for t in x), margin, reduction)
 
-    theta = [L, W, b, U, *([C] if features else [])]
+    theta = [L, W, b, U, *tables]
     torch.testing.assert_close(ours(*theta), parts(*theta))
     for mine, right in zip(gradients(ours, *theta, order=2), gradients(parts, *theta, order=2), strict=True):
         torch.testing.assert_close(mine, right)
@@ -131,13 +130,13 @@ def _binomial(*drawn: int) -> float:
 def test_gradients_with_dropout_are_those_of_what_is_left(margin: float) -> None:
     true, other = words(B, 3)
     other[:, 0] = true[:, 0]
-    kinds, C = torch.randint(2, (2, B, 3)), normal(2, 1)
+    kinds, tables = torch.randint(2, (2, 2, B, 3)), [normal(2, 1), normal(2, 1, seed=1)]
     L, *_ = thetas(2, 3, 2)
-    theta = [L, *thetas(3, 3, 2)[1:], C]
+    theta = [L, *thetas(4, 3, 2)[1:], *tables]
 
-    def J(L: Tensor, W: Tensor, b: Tensor, U: Tensor, C: Tensor) -> Tensor:
+    def J(L: Tensor, W: Tensor, b: Tensor, U: Tensor, *C: Tensor) -> Tensor:
         torch.manual_seed(0)
-        more = {"features": kinds[0], "corrupted_features": kinds[1], "C": C, "dropout": 0.4}
+        more = {"features": list(kinds[0]), "corrupted_features": list(kinds[1]), "C": C, "dropout": 0.4}
         return window_margin_loss(true, other, L, W, b, U, tanh, margin, **more)
 
     check_gradients(J, theta)
@@ -223,9 +222,10 @@ def test_the_scorer_has_features_and_dropout_and_any_unit() -> None:
     torch.manual_seed(0)
     true = torch.randint(V, (7, K))
     other, features = corrupt(true, V), torch.randint(2, (2, 7, K))
-    model = WindowScorer(V, D, K, M, num_features=2).double()
-    right = max_margin_loss(model(true, features[0]), model(other, features[1]), 2.0, "sum")
-    torch.testing.assert_close(model.loss(true, other, features[0], features[1], 2.0, "sum"), right)
+    for num_features, both in ((2, features), ((2, 3), [(f, f + 1) for f in features])):
+        model = WindowScorer(V, D, K, M, num_features=num_features).double()
+        right = max_margin_loss(model(true, both[0]), model(other, both[1]), 2.0, "sum")
+        torch.testing.assert_close(model.loss(true, other, both[0], both[1], 2.0, "sum"), right)
     dropping = WindowScorer(V, D, K, M, dropout=0.5)
     assert dropping.loss(true, other) != dropping.loss(true, other)
     dropping.eval()
@@ -248,10 +248,10 @@ def test_bad_input_is_named() -> None:
         window_margin_loss(true, other, L, W, b, U, margin=-1)
     with pytest.raises(ValueError, match=r"\bf\b.*<built-in"):
         window_margin_loss(true, other, L, W, b, U, torch.tanh)
-    with pytest.raises(ValueError, match=r"\bC\b.*None"):
+    with pytest.raises(ValueError, match=r"\bfeatures\b.*\bC\b.*1 and 0"):
         window_margin_loss(true, other, L, W, b, U, features=true)
     C = torch.ones(2, 1, dtype=torch.float64)
-    with pytest.raises(TypeError, match=r"\bfeatures\b.*NoneType"):
+    with pytest.raises(ValueError, match=r"\bfeatures\b.*\bC\b.*0 and 1"):
         window_margin_loss(true, other, L, W, b, U, C=C)
     W = torch.ones(M, K * (D + 1), dtype=torch.float64)
     with pytest.raises(IndexError, match=r"corrupted_features.*\b2\b"):

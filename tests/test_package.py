@@ -34,7 +34,7 @@ IMPORTS = {
     "neuron": {"_checks", "_function", "units"},
     "layer": {"_checks", "_function", "_in_place", "units", "xavier"},
     "windows": {"_checks"},
-    "fused_window_margin": {"_checks", "_function", "_in_place", "_torch", "layer", "max_margin", "units"},
+    "fused_window_margin": {"_checks", "_function", "_in_place", "_torch", "layer", "max_margin", "units", "windows"},
     "feed_forward": {"_checks", "fused_window_margin", "layer", "max_margin", "units", "windows", "xavier"},
     "max_margin": {"_checks", "_function"},
     "softmax": {"_checks", "_function", "_in_place"},
