@@ -3,10 +3,11 @@
 python scripts/export.py                                          runs/window.pt to runs/window.pt2
 python scripts/export.py runs/language_model.pt --vectors vectors.txt
 
-Inputs of the program are word indices, (B, size), and for a tagger capitalisation features, (B, size), for any batch
-size B; outputs are scores, (B, K), or (B,) for a max-margin tagger. Words, tags and settings are stored in the file as
-JSON: ``torch.export.load(path, extra_files={"model.json": ""})``. The program of a recurrent language model is one
-step: from a word, (B, 1), and a hidden state, (B, m), to scores, (B, 1, V), and the next hidden state.
+Inputs of the program are word indices, (B, size), and for a tagger with features a list of their indices, (B, size)
+each, capitalisation first and then the suffixes, for any batch size B; outputs are scores, (B, K), or (B,) for a
+max-margin tagger. Words, suffixes, tags and settings are stored in the file as JSON:
+``torch.export.load(path, extra_files={"model.json": ""})``. The program of a recurrent language model is one step:
+from a word, (B, 1), and a hidden state, (B, m), to scores, (B, 1, V), and the next hidden state.
 """
 
 import io
@@ -17,7 +18,7 @@ from typing import Annotated, Any
 
 import torch
 import tyro
-from torch import Tensor, nn
+from torch import nn
 from torch.export import Dim
 
 from cs224d_l3 import RecurrentLanguageModel
@@ -39,9 +40,10 @@ class Settings:
     """Output file of the word vectors, in GloVe's text format."""
 
 
-def export(model: nn.Module, inputs: list[Tensor]) -> torch.export.ExportedProgram:
+def export(model: nn.Module, inputs: list[Any]) -> torch.export.ExportedProgram:
     """Export a model with a dynamic batch size."""
-    sizes = tuple({0: Dim("B")} for _ in inputs)
+    batch = {0: Dim("B")}
+    sizes = tuple([batch] * len(given) if isinstance(given, list) else batch for given in inputs)
     try:
         return torch.export.export(model.eval(), tuple(inputs), dynamic_shapes=sizes, strict=False)
     except RuntimeError as error:
@@ -64,6 +66,7 @@ def main() -> None:
     cpu = torch.device("cpu")
     model: Any
     meta: dict[str, Any]
+    inputs: list[Any]
     if "language" in content:
         generator = Generator.load(settings.checkpoint, cpu)
         model, words, L = generator.model, generator.vocabulary.words, generator.model.L.weight
@@ -78,10 +81,11 @@ def main() -> None:
     else:
         tagger = Tagger.load(settings.checkpoint, cpu)
         model, words, L = tagger.model, tagger.vocabulary.words, tagger.model.input.L.weight
-        meta = {"words": words, "tags": tagger.tags, "network": tagger.network, "threshold": tagger.threshold}
+        meta = {"words": words, "suffixes": tagger.suffixes, "tags": tagger.tags, "network": tagger.network}
+        meta |= {"threshold": tagger.threshold}
         inputs, names = [torch.zeros(2, tagger.network["window"], dtype=torch.int64)], ["words"]
-        if tagger.network["capitalisation"]:
-            inputs, names = [*inputs, inputs[0].clone()], ["words", "features"]
+        if tagger.features:
+            inputs, names = [*inputs, [inputs[0].clone() for _ in tagger.features]], ["words", "features"]
     if program is not None:
         exported, memory = export(model, inputs), io.BytesIO()
         torch.export.save(exported, memory, extra_files={"model.json": json.dumps(meta)})

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 # Before torch is imported: idle OpenMP threads sleep instead of spinning; six times as fast with two threads on a busy
 # machine.
@@ -19,7 +19,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 
 from cs224d_l3 import (
     AdaGrad,
@@ -35,13 +34,13 @@ from cs224d_l3.text import kneser_ney
 from cs224d_l3.text.arrays import fingerprint
 from cs224d_l3.text.generator import Batch, Generator, perplexity
 from cs224d_l3.text.plain import Text, read
+from training.averaging import Averaging
 from training.command import run
 from training.run import Run, set_up
 from training.settings import RunSettings, read_settings
 from training.task import Dev, Task
 
 Model = WindowLanguageModel | RecurrentLanguageModel
-Tensors = tuple[Tensor, ...] | list[Tensor]
 AVERAGED_EVERY = 10  # updates: the average spans thousands, and its cost is negligible
 
 
@@ -152,16 +151,6 @@ def rates(settings: Settings, model: Model) -> list[dict[str, Any]]:
     return [*(group for group in groups if group["params"]), {"params": [L], "lr": settings.lr_vectors}]
 
 
-def averaging(settings: Settings, model: Model, updates: int) -> AveragedModel:
-    """Moving average of the weights over about the last ``average`` epochs of ``updates`` updates each."""
-
-    def average(averaged: Tensors, current: Tensors, seen: Tensor | int) -> None:
-        horizon = settings.average * updates / AVERAGED_EVERY
-        torch._foreach_lerp_(averaged, current, 1 / max(1.0, min(horizon, float(seen) + 1)))
-
-    return AveragedModel(model, multi_avg_fn=average)
-
-
 class Modelling(Task):
     """Training task of a language model."""
 
@@ -176,8 +165,8 @@ class Modelling(Task):
         self.schedule = InverseDecay(self.optimizer, settings.tau) if settings.tau else None
         self.weights = weight_matrices(self.model)
         updates = len(self.batches(torch.Generator()))
-        self.averaged = averaging(settings, self.model, updates) if settings.average else None
-        self.update = 0  # within the epoch
+        horizon = settings.average * updates
+        self.averaging = Averaging(self.model, horizon, AVERAGED_EVERY) if settings.average else None
 
     def data(self) -> str:
         found = fingerprint(self.text.vocabulary.words, self.text.train, self.text.dev)
@@ -195,12 +184,11 @@ class Modelling(Task):
         return l2_penalty(self.weights, self.settings.l2) if self.settings.l2 else None
 
     def after_update(self) -> None:
-        if self.averaged and self.update % AVERAGED_EVERY == 0:
-            self.averaged.update_parameters(self.model)
-        self.update += 1
+        if self.averaging:
+            self.averaging.after_update()
 
     def after_epoch(self) -> None:
-        self.state, self.update = None, 0
+        self.state = None
         if self.schedule:
             self.schedule.step()
 
@@ -209,7 +197,7 @@ class Modelling(Task):
 
     def averaged_generator(self) -> Generator:
         """Generator with the averaged weights, which are evaluated and saved."""
-        return replace(self.generator, model=cast(Model, self.averaged.module)) if self.averaged else self.generator
+        return replace(self.generator, model=self.averaging.mean) if self.averaging else self.generator
 
     def evaluate(self) -> Dev:
         dev = self.averaged_generator().perplexity(self.text.dev)
@@ -220,15 +208,13 @@ class Modelling(Task):
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "update": self.update,
-            "averaged": self.averaged.state_dict() if self.averaged else None,
+            **(self.averaging.state_dict() if self.averaging else {}),
             "schedule": self.schedule.state_dict() if self.schedule else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.update = state["update"]
-        if self.averaged and state["averaged"]:
-            self.averaged.load_state_dict(state["averaged"])
+        if self.averaging and state.get("averaged"):
+            self.averaging.load_state_dict(state)
         if self.schedule and state["schedule"]:
             current = {"base_lrs": self.schedule.base_lrs, "tau": self.schedule.tau}
             self.schedule.load_state_dict({**state["schedule"], **current})

@@ -5,11 +5,11 @@ With ``--train`` and ``--dev`` it learns the tags of CoNLL files, with pretraine
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -17,26 +17,20 @@ from torch import Tensor
 from cs224d_l3 import AdaGrad, WindowScorer, l2_penalty, softmax_cross_entropy, weight_matrices
 from cs224d_l3._checks import check_number, check_size
 from cs224d_l3.text.arrays import ArrayBuilder, fingerprint, positions
-from cs224d_l3.text.corpora import (
-    OUTSIDE,
-    Sentence,
-    Vocabulary,
-    convert_iob,
-    read_columns,
-    read_vectors,
-    stream_columns,
-)
-from cs224d_l3.text.python_corpus import python_reference
+from cs224d_l3.text.corpora import OUTSIDE, Sentence
+from cs224d_l3.text.decoding import encode_tags
 from cs224d_l3.text.tagger import Tagger, Windows
 from cs224d_l3.windows import check_odd
+from training.averaging import Averaging
 from training.batches import Epoch
 from training.command import run
+from training.corpus import Corpus, build_tagger, read_corpus
 from training.run import Run, set_up
 from training.scores import Score, best_threshold, by_majority, score_tags, win_rate
 from training.settings import RunSettings, read_settings
 from training.task import Dev, Task
 
-ENTITY = "ENTITY"  # the only tag besides O with the max-margin objective
+AVERAGED = 100  # times an epoch: enough for a mean, and its cost is negligible
 
 
 @dataclass(frozen=True)
@@ -68,6 +62,16 @@ class Settings(RunSettings):
     """Number of hidden units."""
     capitalisation: bool = True
     """Lower-case the words, and embed their capitalisation as a separate feature."""
+    suffixes: tuple[int, ...] = (2, 3)
+    """Lengths of the suffixes that are embedded as separate features; none: --suffixes alone."""
+    suffix_count: int = 5
+    """Minimum count of a suffix in training; rarer ones are read as unknown."""
+    d_features: int = 5
+    """Dimension of the vectors of capitalisation and suffixes."""
+    scheme: Literal["IOB1", "IOB2", "IOBES"] = "IOBES"
+    """Tagging scheme of training; IOB tags of the files are converted to it, and back to be scored."""
+    viterbi: bool = True
+    """Find the most probable sequence of tags that the scheme admits; otherwise the most probable tag of each word."""
 
     lr: float = 0.05
     """AdaGrad's learning rate."""
@@ -75,6 +79,8 @@ class Settings(RunSettings):
     """L2 penalty (lambda) on the weight matrices."""
     dropout: float = 0.5
     """Dropout probability of the network's input."""
+    average: float = 1.0
+    """Epochs over which the weights are averaged (Polyak and Juditsky, 1992); 0: the last weights."""
     unknown: float = 0.5
     """Probability of reading a word as unknown in training, if seen once and without a pretrained vector."""
     batch: int = 64
@@ -84,101 +90,20 @@ class Settings(RunSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("d", "hidden", "batch"):
+        for name in ("d", "hidden", "batch", "suffix_count", "d_features"):
             check_size(name, getattr(self, name))
+        for length in self.suffixes:
+            check_size("suffixes", length)
         check_size("split", self.split, at_least=0)
         check_odd("window", self.window)
         check_number("lr", self.lr, above=0)
         check_number("l2", self.l2, at_least=0)
         check_number("margin", self.margin, at_least=0)
+        check_number("average", self.average, at_least=0)
         check_number("dropout", self.dropout, at_least=0, below=1)
         check_number("unknown", self.unknown, at_least=0, at_most=1)
         if self.train is None and (self.dev or self.test):
             raise ValueError("train must be given with dev or test, got None")
-
-
-# ------------------------------------------------------------------------------------------------- data
-
-
-class Corpus(NamedTuple):
-    """Train, dev and test sentences; every call of ``train`` reads the file anew."""
-
-    train: Callable[[], Iterator[Sentence]]
-    dev: list[Sentence]
-    test: list[Sentence]
-
-
-def read_corpus(settings: Settings) -> Corpus:
-    """Corpus with the tags of the objective: ENTITY and O for max-margin; IOB tags converted to IOB1 for softmax."""
-
-    def convert(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
-        for words, tags in sentences:
-            if settings.objective == "max-margin":
-                yield Sentence(words, [OUTSIDE if tag == OUTSIDE else ENTITY for tag in tags])
-            else:
-                yield Sentence(words, convert_iob(tags, "IOB1"))
-
-    path = settings.train
-    if path is None:
-        reference = python_reference(settings.split)
-        return Corpus(lambda: convert(reference.train), list(convert(reference.dev)), list(convert(reference.test)))
-    if path.exists() and not path.is_file():
-        kind = "folder" if path.is_dir() else "pipe or device"
-        raise ValueError(f"train must be a regular file (read several times), got {path} (a {kind})")
-    test = list(convert(read_columns(settings.test))) if settings.test else []
-    if settings.dev:
-        return Corpus(lambda: convert(stream_columns(path)), list(convert(read_columns(settings.dev))), test)
-    dev = list(convert(islice(stream_columns(path), 0, None, 10)))
-    return Corpus(lambda: convert(s for i, s in enumerate(stream_columns(path)) if i % 10), dev, test)
-
-
-def tag_set(train: set[str], others: Iterable[Sentence]) -> list[str]:
-    """Tags of the classifier: O, then the others, sorted."""
-    if OUTSIDE not in train or len(train) < 2:
-        raise ValueError(f"train must have the tag {OUTSIDE} and at least one other, got {sorted(train) or 'none'}")
-    held_out = {tag for s in others for tag in s.tags}
-    # B- is rare in IOB1, only between adjacent entities of one type, and may occur in dev alone
-    if unseen := {tag for tag in held_out if tag.replace("B-", "I-", 1) not in train} - train:
-        raise ValueError(f"dev and test must have tags of train only, {sorted(train)}, got {sorted(unseen)}")
-    return [OUTSIDE, *sorted((train | held_out) - {OUTSIDE})]
-
-
-def build_tagger(settings: Settings, corpus: Corpus) -> tuple[Tagger, Tensor]:
-    """Newly initialized network with the pretrained vectors, and a mask of the words that have one, (V,)."""
-    seen: set[str] = set()
-
-    def words() -> Iterator[str]:
-        for sentence in corpus.train():
-            seen.update(sentence.tags)
-            yield from sentence.words
-
-    of_train = Vocabulary(words(), lower=settings.capitalisation)
-    tags = tag_set(seen, [*corpus.dev, *corpus.test])
-    pretrained, vectors = read_vectors(settings.vectors) if settings.vectors else ([], torch.empty(0, settings.d))
-    vocabulary = Vocabulary([*of_train.words, *pretrained], lower=settings.capitalisation)
-    network = {
-        "objective": settings.objective,
-        "unit": settings.unit,
-        "d": vectors.shape[1],
-        "window": settings.window,
-        "hidden": settings.hidden,
-        "capitalisation": settings.capitalisation,
-        "dropout": settings.dropout,
-    }
-    tagger = Tagger.build(vocabulary, tags, network)
-    # of the vectors of paris, Paris and PARIS: that of the form in the vocabulary, or else the first
-    chosen: dict[int, int] = {}
-    for i, (word, row) in enumerate(zip(pretrained, vocabulary.encode(pretrained).tolist(), strict=True)):
-        if row not in chosen or word == vocabulary.words[row]:
-            chosen[row] = i
-    rows = torch.tensor(list(chosen), dtype=torch.int64)
-    tagger.model.input.L.weight.data[rows] = vectors[list(chosen.values())]
-    if settings.vectors and not any(vocabulary.words[row] in of_train.index for row in chosen):
-        raise ValueError(f"{settings.vectors}: expected vectors of words of train, got none")
-    return tagger, torch.zeros(len(vocabulary), dtype=torch.bool).index_fill_(0, rows, True)
-
-
-# ------------------------------------------------------------------------------------------------ task
 
 
 class Tagging(Task):
@@ -186,27 +111,32 @@ class Tagging(Task):
 
     def __init__(self, settings: Settings, corpus: Corpus, device: torch.device) -> None:
         self.settings, self.corpus = settings, corpus
-        self.tagger, has_vector = build_tagger(settings, corpus)
-        self.model = self.tagger.model.to(device)
+        tagger, has_vector = build_tagger(settings, corpus)
+        self.model = tagger.model.to(device)
         self.noun = "windows" if settings.objective == "softmax" else "pairs"
-        index = {tag: i for i, tag in enumerate(self.tagger.tags)}
+        index = {tag: i for i, tag in enumerate(tagger.tags)}
         with ArrayBuilder("h") as target:
 
             def words() -> Iterator[list[str]]:
                 for sentence in corpus.train():
-                    target.extend(index[tag] for tag in sentence.tags)
+                    target.extend(index[tag] for tag in encode_tags(sentence.tags, settings.scheme))
                     yield sentence.words
 
-            self.train = self.tagger.windows(words())
+            self.train = tagger.windows(words())
             self.target = target.tensor()
         self.entities = self.negatives = None
         if settings.objective == "max-margin":
             self.entities, self.negatives = (positions(self.target, f) for f in (lambda t: t != 0, lambda t: t == 0))
-        self.dev, self.test = (self.tagger.windows(s.words for s in part) for part in (corpus.dev, corpus.test))
-        counts = self.train.count_words(len(self.tagger.vocabulary))
+        self.dev, self.test = (tagger.windows(s.words for s in part) for part in (corpus.dev, corpus.test))
+        counts = self.train.count_words(len(tagger.vocabulary))
         self.rare = (counts == 1) & ~has_vector.to(device)
         self.optimizer = AdaGrad(self.model.parameters(), lr=settings.lr)
         self.weights = weight_matrices(self.model)
+        updates = len(self.batches(torch.Generator()))
+        every = max(1, updates // AVERAGED)
+        self.averaging = Averaging(self.model, settings.average * updates, every) if settings.average else None
+        # with the averaged weights, which are evaluated and saved
+        self.tagger = replace(tagger, model=self.averaging.mean) if self.averaging else tagger
 
     def data(self) -> str:
         tags = [tag for part in (self.corpus.dev, self.corpus.test) for s in part for tag in s.tags]
@@ -227,15 +157,25 @@ class Tagging(Task):
         target = self.target[batch[0]].long().to(self.rare.device)
         return softmax_cross_entropy(self.model(*inputs[0]), target)
 
-    def read(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+    def read(self, index: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Words and features of windows; rare words are randomly replaced by the unknown word."""
         words, features = self.train[index]
         replaced = self.rare[words] & (torch.rand(words.shape, device=words.device) < self.settings.unknown)
-        words = words.masked_fill(replaced, self.tagger.vocabulary.unknown)
-        return words, features if self.settings.capitalisation else None
+        return words.masked_fill(replaced, self.tagger.vocabulary.unknown), features
 
     def penalty(self) -> Tensor | None:
         return l2_penalty(self.weights, self.settings.l2) if self.settings.l2 else None
+
+    def after_update(self) -> None:
+        if self.averaging:
+            self.averaging.after_update()
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.averaging.state_dict() if self.averaging else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if self.averaging and state:
+            self.averaging.load_state_dict(state)
 
     def evaluate(self) -> Dev:
         score = self.score(self.corpus.dev, self.dev, fit_threshold=True)
@@ -247,8 +187,8 @@ class Tagging(Task):
         if fit_threshold and self.settings.objective == "max-margin":
             self.tagger.threshold = best_threshold(scores, self.is_entity(part))
             found = (scores > self.tagger.threshold).long()
-        names = iter([self.tagger.tags[i] for i in found.tolist()])
-        return score_tags(gold, [list(islice(names, n)) for n in windows.lengths])
+        indices = iter(found.tolist())
+        return score_tags(gold, [self.tagger.decode(list(islice(indices, n))) for n in windows.lengths])
 
     def is_entity(self, part: list[Sentence]) -> Tensor:
         return torch.tensor([tag != OUTSIDE for s in part for tag in s.tags], device=self.tagger.device)

@@ -16,7 +16,8 @@ from cs224d_l3.text.generator import Generator, nearest
 from cs224d_l3.text.plain import Text, is_tokenized, join
 from cs224d_l3.text.python_corpus import TextSplits
 from running import Result, run
-from train_language_model import Modelling, Settings, averaging, rates
+from train_language_model import Modelling, Settings, rates
+from training.averaging import Averaging
 
 # after "the cat" comes "sat", after "the dog" comes "ran"; what comes before tells nothing
 TRAIN = "the cat sat .\na the dog ran .\n" * 40
@@ -304,15 +305,22 @@ def test_a_penalty_keeps_weights_small(trained) -> None:
     assert norms[1] < 0.5 * norms[0]
 
 
-def test_weights_are_averaged_over_the_last_epochs() -> None:
+def test_weights_are_averaged_over_the_last_updates() -> None:
     model = torch.nn.Linear(1, 1, bias=False)
-    averaged = averaging(Settings(average=2), model, updates=20)  # every tenth update, four of them in two epochs
-    expected = None
-    for i, w in enumerate([1.0, 5.0, 2.0, 8.0, 3.0, 7.0]):
-        model.weight.data.fill_(w)
-        averaged.update_parameters(model)
-        expected = w if expected is None else expected + (w - expected) / min(i + 1, 4)
-        assert averaged.module.weight.item() == pytest.approx(expected)
+    averaging = Averaging(model, horizon=40, every=10)  # four of them
+    averaged = [1.0, 5.0, 2.0, 8.0, 3.0, 7.0]
+    expected = averaged[0]
+    for i in range(60):
+        model.weight.data.fill_(averaged[i // 10] if i % 10 == 0 else -99)
+        averaging.after_update()
+        expected += (averaged[i // 10] - expected) / min(i // 10 + 1, 4) if i % 10 == 0 else 0
+        assert averaging.mean.weight.item() == pytest.approx(expected)
+    again = Averaging(torch.nn.Linear(1, 1, bias=False), horizon=40, every=10)
+    again.load_state_dict(averaging.state_dict())
+    for each in (averaging, again):
+        each.model.weight.data.fill_(6)
+        each.after_update()
+    assert torch.equal(again.mean.weight, averaging.mean.weight)
 
 
 def test_marks_are_set_apart_where_they_are_not(tmp_path: Path) -> None:

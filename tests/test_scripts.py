@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 from unittest import mock
@@ -15,6 +16,7 @@ from cs224d_l3 import UNITS, sliding_windows
 from cs224d_l3.text import Tagger
 from cs224d_l3.text.arrays import positions
 from cs224d_l3.text.corpora import Sentence, capitalisation, read_vectors
+from cs224d_l3.text.files import load_checkpoint, save_checkpoint
 from running import run, start
 from train_window import Corpus, Settings, Tagging, build_tagger, read_corpus
 from training.batches import Epoch
@@ -28,7 +30,7 @@ TRAIN = "".join(f"{word} O\nlives O\nin O\n{place} {tag}\n. O\n\n" for word, pla
     ("Ann", "Paris", "I-LOC"), ("Bob", "Rome", "I-LOC"), ("Cid", "peace", "O"), ("Dan", "Oslo", "I-LOC"),
     ("Eve", "Kyiv", "I-LOC"), ("Flo", "fear", "O"), ("Gus", "Bonn", "I-LOC"), ("Hal", "hope", "O"),
 ] * 5)  # fmt: skip
-SMALL = ("--d", 5, "--hidden", 5, "--batch", 4, "--lr", 0.3, "--dropout", 0)
+SMALL = ("--d", 5, "--hidden", 5, "--batch", 4, "--lr", 0.3, "--dropout", 0, "--average", 0)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory):
 def test_training_on_columns_learns_them(trained) -> None:
     folder, result = trained
     assert result.returncode == 0, result.stderr
-    assert "tags O I-LOC" in result.stdout
+    assert "tags O S-LOC" in result.stdout
     lines = result.stdout.splitlines()
     assert lines[1].startswith("epoch  1  loss ")
     dev, dev_base, test, test_base = lines[-4:]
@@ -117,7 +119,8 @@ def test_every_setting_runs(trained) -> None:
     (folder / "vectors.txt").write_text("paris 1 0 0\nRome 0 1 0\nnever 0 0 1\n")
     result = run(
         "train_window", "--train", "train.txt", "--vectors", "vectors.txt", "--unit", "relu", "--l2", 1e-3,
-        "--window", 3, "--no-capitalisation", "--epochs", 2, "--out", "every.pt", cwd=folder,
+        "--window", 3, "--no-capitalisation", "--suffixes", "--scheme", "IOB2", "--no-viterbi", "--average", 0.5,
+        "--d-features", 3, "--epochs", 2, "--out", "every.pt", cwd=folder,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     content = torch.load(folder / "every.pt", weights_only=True)
@@ -128,6 +131,10 @@ def test_every_setting_runs(trained) -> None:
     ("arguments", "message"),
     [
         (["--lr", "-1"], r"\blr\b.*-1\.0"),
+        (["--suffixes", "2", "0"], r"suffixes.*\b0\b"),
+        (["--suffix-count", "0"], r"suffix_count.*\b0\b"),
+        (["--d-features", "0"], r"d_features.*\b0\b"),
+        (["--average", "-1"], r"average.*-1\.0"),
         (["--window", "4"], r"window.*odd.*\b4\b"),
         (["--unit", "cosine"], "'cosine'.*unit"),
         (["--dev", "train.txt"], r"\btrain\b.*\bdev\b"),
@@ -258,9 +265,9 @@ def test_given_vectors_are_the_networks_and_their_words_are_not_rare(tmp_path: P
     assert vectors[words.index("paris")].tolist() == [1, 2]
     assert vectors[words.index("rome")].tolist() == [3, 4]
     assert [word for word, r in zip(words, task.rare.tolist(), strict=True) if r] == ["ann"]
-    cased, _ = build_tagger(Settings(vectors=path, capitalisation=False), CORPUS)
+    cased, _ = build_tagger(Settings(vectors=path, capitalisation=False, suffixes=()), CORPUS)
     assert cased.model.input.L.weight[cased.vocabulary.words.index("Paris")].tolist() == [8, 8]
-    assert cased.model.input.C is None
+    assert cased.features == list(cased.model.input.C) == []
 
 
 def test_batches_hold_every_window_once_in_a_new_order() -> None:
@@ -285,14 +292,17 @@ def test_the_objective_has_its_margin() -> None:
 
 
 def test_windows_are_strides_of_one_row() -> None:
-    tagger, _ = build_tagger(Settings(window=3), CORPUS)
+    tagger, _ = build_tagger(Settings(window=3, suffixes=(2,), suffix_count=2), CORPUS)
     sentences = ["Ann saw Paris".split(), ["Ann"], "saw ann".split()]
     windows = tagger.windows(sentences)
     words, features = windows[torch.arange(6)]
     expected = torch.cat([sliding_windows(tagger.vocabulary.encode(s), 3, 0) for s in sentences])
     assert torch.equal(words, expected)
     capitals = torch.cat([sliding_windows(torch.tensor([capitalisation(w) for w in s]), 3, 4) for s in sentences])
-    assert torch.equal(features, capitals)
+    known = {"aw": 2}  # of saw, twice in training; 1 is any other
+    endings = [sliding_windows(torch.tensor([known.get(w[-2:], 1) for w in s]), 3, 0) for s in sentences]
+    assert [len(feature) for feature in tagger.features] == [5, 3]
+    assert torch.equal(torch.stack(features), torch.stack([capitals, torch.cat(endings)]))
     assert torch.equal(windows[torch.tensor([[5, 0]])][0], expected[[5, 0]][None])
     assert windows.lengths == [3, 1, 2]
     counts = windows.count_words(len(tagger.vocabulary)).tolist()
@@ -307,7 +317,10 @@ def test_tags_are_brought_to_one_scheme_and_b_may_be_new_in_dev(tmp_path: Path) 
     corpus = read_corpus(settings)
     assert next(corpus.train()).tags == ["I-X", "I-X", "O"]
     assert corpus.dev[0].tags == ["I-X", "B-X", "O"]
-    assert build_tagger(settings, corpus)[0].tags == ["O", "B-X", "I-X"]
+    assert build_tagger(replace(settings, scheme="IOB1"), corpus)[0].tags == ["O", "B-X", "I-X"]
+    assert build_tagger(settings, corpus)[0].tags == ["O", "B-X", "E-X", "S-X"]
+    target = Tagging(settings, corpus, CPU).target
+    assert target.tolist() == [1, 2, 0]
     assert list(read_corpus(Settings(split=1)).train()) != list(read_corpus(Settings(split=0)).train())
     held_out = read_corpus(Settings(train=tmp_path / "train.txt", objective="max-margin"))
     assert held_out.dev[0].tags == ["ENTITY", "ENTITY", "O"]
@@ -320,6 +333,51 @@ def test_prediction_is_without_dropout_and_reads_capitals() -> None:
     assert torch.equal(scores[0], scores[1])
     assert torch.equal(scores[1], scores[2])
     assert scores[0][0] != scores[0][1]
+
+
+def test_a_tag_is_one_that_may_follow_the_one_before() -> None:
+    sentences = [Sentence(["a", "b", "c", "d"], ["I-X", "I-X", "O", "I-X"])]
+    torch.manual_seed(0)
+    tagger, _ = build_tagger(Settings(), Corpus(lambda: iter(sentences), [], []))
+    tagger.model.output.b.data = torch.tensor([0.0, 0.4, 0.5, 0.0])  # O, B-X, E-X, S-X
+    words = ["a", "b", "c", "d"]
+    tags = [tag for _, tag, _ in tagger.tag(words)]
+    windows = tagger.windows([words])
+    found, p = tagger.predict(windows)
+    assert tags == ["B-X", "I-X"] * 2
+    assert [tagger.tags[i] for i in found] == ["B-X", "E-X"] * 2
+    each = tagger(*windows[torch.arange(4)]).softmax(-1)
+    torch.testing.assert_close(p, each[torch.arange(4), found])
+    tagger.network["viterbi"] = False
+    assert [tagger.tags[i] for i in tagger.predict(windows)[0]] == ["E-X"] * 4
+    assert [tag for _, tag, _ in tagger.tag(words)] == ["B-X", "I-X", "I-X", "I-X"]
+
+
+def test_a_checkpoint_from_before_there_were_suffixes_and_schemes(tmp_path: Path) -> None:
+    corpus = Corpus(lambda: iter([Sentence(s.words, ["O", "O", "I-LOC", "O"]) for s in SENTENCES]), [], [])
+    tagger, _ = build_tagger(Settings(suffixes=(), scheme="IOB1", viterbi=False), corpus)
+    tagger.save(tmp_path / "now.pt")
+    content = load_checkpoint(tmp_path / "now.pt", {"model"})
+    del content["suffixes"]
+    for name in ("scheme", "viterbi", "d_features"):
+        del content["network"][name]
+    content["model"]["input.C.weight"] = content["model"].pop("input.C.0.weight")
+    save_checkpoint(tmp_path / "before.pt", content)
+    words = ["Ann", "saw", "PARIS"]
+    assert Tagger.load(tmp_path / "before.pt").tag(words) == tagger.tag(words)
+
+
+def test_the_mean_of_the_weights_is_evaluated_and_saved(tmp_path: Path) -> None:
+    for average, same in ((0, True), (2, False)):  # epochs of a single update
+        task = Tagging(Settings(average=average), Corpus(lambda: iter(SENTENCES), SENTENCES, []), CPU)
+        for _ in range(2):
+            task.loss(torch.arange(4)).backward()
+            task.optimizer.step()
+            task.after_update()
+        task.save(tmp_path / "model.pt")
+        saved = Tagger.load(tmp_path / "model.pt").model.hidden.W
+        assert torch.equal(saved, task.tagger.model.hidden.W)
+        assert torch.equal(saved, task.model.hidden.W) == same
 
 
 @pytest.mark.long

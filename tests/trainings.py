@@ -17,7 +17,7 @@ SMALL = ("--d", 4, "--hidden", 4, "--batch", 8, "--lr", 0.3, "--threads", 1, "--
 
 
 TRAINERS = {
-    "softmax": ("train_window", "--train", "columns.txt", "--l2", 1e-3),
+    "softmax": ("train_window", "--train", "columns.txt", "--l2", 1e-3, "--average", 0.5),
     "max-margin": ("train_window", "--train", "columns.txt", "--objective", "max-margin"),
     "window": ("train_language_model", "--train", "text.txt", "--tau", 2, "--size", 2),
     "recurrent": ("train_language_model", "--train", "text.txt", "--model", "recurrent", "--rows", 4, "--steps", 3),

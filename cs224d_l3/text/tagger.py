@@ -1,6 +1,7 @@
 """Inference with a trained window network: tags of sentences; its checkpoint."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
@@ -13,18 +14,23 @@ from torch import Tensor
 from ..feed_forward import WindowClassifier, WindowScorer
 from ..units import UNITS
 from .arrays import ArrayBuilder, InOrder
-from .corpora import CAPITALISATION, Vocabulary, capitalisation, convert_iob, tokenize
+from .corpora import Vocabulary, tokenize
+from .decoding import decode_tags, transitions, viterbi
+from .features import Capitals, Suffixes
 from .files import load_checkpoint, save_checkpoint
+
+Feature = Capitals | Suffixes
 
 
 class Windows:
-    """Windows of sentences, as strided views of one array of word indices with padding between the sentences.
+    """Windows of sentences, as strided views of arrays of indices with padding between the sentences.
 
     No window is materialized, and a text that is too long for memory is memory-mapped.
 
     Args:
         sentences: words of each sentence, read once.
         vocabulary: maps the words to indices.
+        features: map the words to the indices of each feature.
         size: window size, odd.
         device: device of the arrays.
 
@@ -34,21 +40,27 @@ class Windows:
     """
 
     def __init__(
-        self, sentences: Iterable[Sequence[str]], vocabulary: Vocabulary, size: int, device: torch.device
+        self,
+        sentences: Iterable[Sequence[str]],
+        vocabulary: Vocabulary,
+        features: Sequence[Feature],
+        size: int,
+        device: torch.device,
     ) -> None:
         self.half, self.count = size // 2, 0
-        pads, none = [vocabulary.pad] * self.half, [CAPITALISATION.index("none")] * self.half
-        with ArrayBuilder("i") as words, ArrayBuilder("b") as features, ArrayBuilder("q") as starts:
-            words.extend(pads)
-            features.extend(none)
+        encoders = [vocabulary, *features]
+        with ExitStack() as opened:
+            starts = opened.enter_context(ArrayBuilder("q"))
+            arrays = [opened.enter_context(ArrayBuilder("i")) for _ in encoders]
+            for encoder, indices in zip(encoders, arrays, strict=True):
+                indices.extend([encoder.pad] * self.half)
             for sentence in sentences:
                 starts.extend([self.count])
-                words.extend([*vocabulary.encode(sentence).tolist(), *pads])
-                features.extend([*map(capitalisation, sentence), *none])
+                for encoder, indices in zip(encoders, arrays, strict=True):
+                    indices.extend([*encoder.encode(sentence).tolist(), *[encoder.pad] * self.half])
                 self.count += len(sentence)
             self.starts = starts.tensor().to(device)
-            self.words = words.tensor().to(device)
-            self._features = features.tensor().to(device)
+            self.words, *self._features = (indices.tensor().to(device) for indices in arrays)
 
     def __len__(self) -> int:
         return self.count
@@ -59,13 +71,14 @@ class Windows:
         ends = [*self.starts.tolist()[1:], self.count]
         return [end - start for start, end in zip(self.starts.tolist(), ends, strict=False)]
 
-    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Word indices and capitalisation features of the windows at these indices, (..., size) each."""
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Word indices of the windows at these indices, and the indices of each feature, (..., size) each."""
         index = index.to(self.starts.device).contiguous()  # searchsorted warns about non-contiguous input
         sentence = torch.searchsorted(self.starts, index, right=True)  # counted from 1
         offset = index + self.half * (sentence - 1)
         size = 2 * self.half + 1
-        return self.words.unfold(0, size, 1)[offset].long(), self._features.unfold(0, size, 1)[offset].long()
+        words, *features = (indices.unfold(0, size, 1)[offset].long() for indices in (self.words, *self._features))
+        return words, features
 
     def count_words(self, V: int) -> Tensor:
         """Counts of the words in the sentences, (V,)."""
@@ -80,37 +93,56 @@ class Windows:
 class Tagger:
     """A window network with its vocabulary and its tags.
 
-    A classifier predicts the tag with the highest probability. A scorer, trained with the max-margin objective, is a
-    binary classifier: a word is an entity if its score exceeds the threshold, which is tuned on dev.
+    A classifier predicts the most probable sequence of tags that its tagging scheme admits, or, without Viterbi, the
+    most probable tag of each word. A scorer, trained with the max-margin objective, is a binary classifier: a word is
+    an entity if its score exceeds the threshold, which is tuned on dev.
     """
 
     model: WindowClassifier | WindowScorer
     vocabulary: Vocabulary
+    features: list[Feature]
     tags: list[str]
     network: dict[str, Any]  # arguments of build
     threshold: float = 0.0
 
     @classmethod
-    def build(cls, vocabulary: Vocabulary, tags: list[str], network: dict[str, Any]) -> "Tagger":
-        """A newly initialized network; ``network``: objective, unit, d, window, hidden, capitalisation, dropout."""
+    def build(
+        cls, vocabulary: Vocabulary, tags: list[str], network: dict[str, Any], suffixes: Sequence[Suffixes] = ()
+    ) -> "Tagger":
+        """A newly initialized network.
+
+        Args:
+            vocabulary: the words.
+            tags: O, then the others, in the scheme of training.
+            network: objective, unit, d, window, hidden, capitalisation, d_features, dropout, scheme, viterbi.
+            suffixes: a feature each.
+        """
         sizes = {"d": network["d"], "size": network["window"], "m": network["hidden"], "f": UNITS[network["unit"]].f}
-        options = {"dropout": network["dropout"], "sparse": True}
-        if network["capitalisation"]:
-            options["num_features"] = len(CAPITALISATION)
+        features: list[Feature] = [*([Capitals()] if network["capitalisation"] else []), *suffixes]
+        options = {"num_features": [len(feature) for feature in features], "d_features": network["d_features"]}
+        options |= {"dropout": network["dropout"], "sparse": True}
+        model: WindowClassifier | WindowScorer
         if network["objective"] == "max-margin":
-            return cls(WindowScorer(len(vocabulary), **sizes, **options), vocabulary, tags, network)
-        return cls(WindowClassifier(len(vocabulary), len(tags), **sizes, **options), vocabulary, tags, network)
+            model = WindowScorer(len(vocabulary), **sizes, **options)
+        else:
+            model = WindowClassifier(len(vocabulary), len(tags), **sizes, **options)
+        return cls(model, vocabulary, features, tags, network)
 
     @property
     def device(self) -> torch.device:
         return self.model.hidden.W.device
 
-    def windows(self, sentences: Iterable[Sequence[str]]) -> Windows:
-        return Windows(sentences, self.vocabulary, self.network["window"], self.device)
+    @property
+    def suffixes(self) -> dict[int, list[str]]:
+        """Known suffixes by length, in the order of their indices, from 2 on."""
+        return {feature.length: feature.words[2:] for feature in self.features if isinstance(feature, Suffixes)}
 
-    def __call__(self, words: Tensor, features: Tensor) -> Tensor:
+    def windows(self, sentences: Iterable[Sequence[str]]) -> Windows:
+        return Windows(sentences, self.vocabulary, self.features, self.network["window"], self.device)
+
+    def __call__(self, words: Tensor, features: Sequence[Tensor]) -> Tensor:
         """Scores of windows: (B, K) of a classifier, (B,) of a scorer."""
-        scores: Tensor = self.model(words, features if self.network["capitalisation"] else None)
+        scores: Tensor = self.model(words, features)
         return scores
 
     @torch.no_grad()
@@ -120,8 +152,17 @@ class Tagger:
         scores = torch.cat([self(*windows[index]) for index in InOrder(len(windows), 8192)])
         if isinstance(self.model, WindowScorer):
             return (scores > self.threshold).long(), scores
-        probability, tag = scores.softmax(-1).max(-1)
-        return tag, probability
+        log_p = scores.log_softmax(-1)
+        tag = (
+            viterbi(log_p, windows.lengths, transitions(self.tags, self.network["scheme"]))
+            if self.network["viterbi"]
+            else log_p.argmax(-1)
+        )
+        return tag, log_p.gather(1, tag[:, None]).squeeze(1).exp()
+
+    def decode(self, indices: Sequence[int]) -> list[str]:
+        """Tags of a sentence from their indices; IOB tags in IOB2."""
+        return decode_tags([self.tags[i] for i in indices], self.network["scheme"])
 
     def tag(self, sentence: str | Sequence[str]) -> list[tuple[str, str, float]]:
         """(word, tag, score) of every word of a sentence, given as a line of text or as words; IOB tags in IOB2."""
@@ -133,13 +174,15 @@ class Tagger:
         indices, scores = (iter(t.tolist()) for t in self.predict(windows))
         tagged = []
         for words in sentences:
-            tags = convert_iob([self.tags[i] for i in islice(indices, len(words))], "IOB2")
+            tags = self.decode(list(islice(indices, len(words))))
             tagged.append(list(zip(words, tags, islice(scores, len(words)), strict=True)))
         return tagged
 
     def save(self, path: Path) -> None:
         content = {"model": self.model.state_dict(), "words": self.vocabulary.words, "tags": self.tags}
-        save_checkpoint(path, {**content, "network": self.network, "threshold": self.threshold})
+        save_checkpoint(
+            path, {**content, "suffixes": self.suffixes, "network": self.network, "threshold": self.threshold}
+        )
 
     @classmethod
     def load(cls, path: str | PathLike[str], device: torch.device | str = "cpu") -> "Tagger":
@@ -152,11 +195,17 @@ class Tagger:
         content = load_checkpoint(path, {"model", "words", "tags", "network", "threshold"})
         try:
             vocabulary = Vocabulary(content["words"], lower=content["network"]["capitalisation"])
-            tagger = cls.build(vocabulary, content["tags"], content["network"])
-            tagger.model.load_state_dict(content["model"])
+            suffixes = [Suffixes(words, length) for length, words in content.get("suffixes", {}).items()]
+            tagger = cls.build(vocabulary, content["tags"], {**_BEFORE, **content["network"]}, suffixes)
+            tagger.model.load_state_dict({_RENAMED.get(k, k): theta for k, theta in content["model"].items()})
             tagger.threshold = float(content["threshold"])
         except (KeyError, TypeError, AttributeError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{path}: expected a complete checkpoint of train_window.py, but {reason}") from error
         tagger.model.to(device)
         return tagger
+
+
+# checkpoints from before there were several features, and schemes other than that of the file
+_BEFORE = {"d_features": 5, "scheme": "IOB1", "viterbi": False}
+_RENAMED = {"input.C.weight": "input.C.0.weight"}

@@ -1,0 +1,106 @@
+"""Corpus of the window trainer, and the network that its words and tags ask for."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cs224d_l3.text.corpora import (
+    OUTSIDE,
+    Sentence,
+    Vocabulary,
+    convert_iob,
+    read_columns,
+    read_vectors,
+    stream_columns,
+)
+from cs224d_l3.text.decoding import encode_tags
+from cs224d_l3.text.features import Suffixes
+from cs224d_l3.text.python_corpus import python_reference
+from cs224d_l3.text.tagger import Tagger
+
+if TYPE_CHECKING:
+    from train_window import Settings
+
+ENTITY = "ENTITY"  # the only tag besides O with the max-margin objective
+
+
+class Corpus(NamedTuple):
+    """Train, dev and test sentences; every call of ``train`` reads the file anew."""
+
+    train: Callable[[], Iterator[Sentence]]
+    dev: list[Sentence]
+    test: list[Sentence]
+
+
+def read_corpus(settings: "Settings") -> Corpus:
+    """Corpus with the tags of the objective: ENTITY and O for max-margin; IOB tags converted to IOB1 for softmax."""
+
+    def convert(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+        for words, tags in sentences:
+            if settings.objective == "max-margin":
+                yield Sentence(words, [OUTSIDE if tag == OUTSIDE else ENTITY for tag in tags])
+            else:
+                yield Sentence(words, convert_iob(tags, "IOB1"))
+
+    path = settings.train
+    if path is None:
+        reference = python_reference(settings.split)
+        return Corpus(lambda: convert(reference.train), list(convert(reference.dev)), list(convert(reference.test)))
+    if path.exists() and not path.is_file():
+        kind = "folder" if path.is_dir() else "pipe or device"
+        raise ValueError(f"train must be a regular file (read several times), got {path} (a {kind})")
+    test = list(convert(read_columns(settings.test))) if settings.test else []
+    if settings.dev:
+        return Corpus(lambda: convert(stream_columns(path)), list(convert(read_columns(settings.dev))), test)
+    dev = list(convert(islice(stream_columns(path), 0, None, 10)))
+    return Corpus(lambda: convert(s for i, s in enumerate(stream_columns(path)) if i % 10), dev, test)
+
+
+def check_tags(train: set[str], others: Iterable[Sentence]) -> None:
+    """Check that train has O and another tag, and the others none that train has not."""
+    if OUTSIDE not in train or len(train) < 2:
+        raise ValueError(f"train must have the tag {OUTSIDE} and at least one other, got {sorted(train) or 'none'}")
+    held_out = {tag for s in others for tag in s.tags}
+    # B- is rare in IOB1, only between adjacent entities of one type, and may occur in dev alone
+    if unseen := {tag for tag in held_out if tag.replace("B-", "I-", 1) not in train} - train:
+        raise ValueError(f"dev and test must have tags of train only, {sorted(train)}, got {sorted(unseen)}")
+
+
+def build_tagger(settings: "Settings", corpus: Corpus) -> tuple[Tagger, Tensor]:
+    """Newly initialized network with the pretrained vectors, and a mask of the words that have one, (V,)."""
+    held_out, seen = [*corpus.dev, *corpus.test], set[str]()
+    encoded = {tag for s in held_out for tag in encode_tags(s.tags, settings.scheme)}
+
+    def words() -> Iterator[str]:
+        for sentence in corpus.train():
+            seen.update(sentence.tags)
+            encoded.update(encode_tags(sentence.tags, settings.scheme))
+            yield from sentence.words
+
+    of_train = Vocabulary(words(), lower=settings.capitalisation)
+    check_tags(seen, held_out)
+    tags = [OUTSIDE, *sorted(encoded - {OUTSIDE})]
+    suffixes = [
+        Suffixes((word for sentence in corpus.train() for word in sentence.words), length, settings.suffix_count)
+        for length in settings.suffixes
+    ]
+    pretrained, vectors = read_vectors(settings.vectors) if settings.vectors else ([], torch.empty(0, settings.d))
+    vocabulary = Vocabulary([*of_train.words, *pretrained], lower=settings.capitalisation)
+    network = {
+        name: getattr(settings, name)
+        for name in "objective unit window hidden capitalisation d_features dropout scheme viterbi".split()
+    }
+    tagger = Tagger.build(vocabulary, tags, {**network, "d": vectors.shape[1]}, suffixes)
+    # of the vectors of paris, Paris and PARIS: that of the form in the vocabulary, or else the first
+    chosen: dict[int, int] = {}
+    for i, (word, row) in enumerate(zip(pretrained, vocabulary.encode(pretrained).tolist(), strict=True)):
+        if row not in chosen or word == vocabulary.words[row]:
+            chosen[row] = i
+    rows = torch.tensor(list(chosen), dtype=torch.int64)
+    tagger.model.input.L.weight.data[rows] = vectors[list(chosen.values())]
+    if settings.vectors and not any(vocabulary.words[row] in of_train.index for row in chosen):
+        raise ValueError(f"{settings.vectors}: expected vectors of words of train, got none")
+    return tagger, torch.zeros(len(vocabulary), dtype=torch.bool).index_fill_(0, rows, True)
