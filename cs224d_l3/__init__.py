@@ -95,6 +95,7 @@ from .fused_softmax import affine_softmax_cross_entropy
 from .recurrent import Elman, elman
 from .through_time import RecurrentGradients, elementwise_gradients_through_time, vectorized_gradients_through_time
 from .language_model import RecurrentLanguageModel, WindowLanguageModel
+from ._dropout import dropout
 
 __version__ = "0.1.0"
 
@@ -171,4 +172,5 @@ __all__ = [
     "vectorized_gradients_through_time",
     "RecurrentLanguageModel",
     "WindowLanguageModel",
+    "dropout",
 ]

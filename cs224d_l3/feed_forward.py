@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_callable, check_number, check_shapes, check_size
+from ._dropout import dropout
 from .fused_window_margin import window_margin_loss
 from .layer import Layer, WordVectors, affine
 from .max_margin import max_margin_loss
@@ -106,7 +107,7 @@ class WindowInput(nn.Module):
                 )
         vectors = [self.L(windows), *(C(indices) for C, indices in zip(self.C, given, strict=True))]
         x = torch.cat(vectors, dim=-1).flatten(-2)
-        return nn.functional.dropout(x, self.dropout, self.training)
+        return dropout(x, self.dropout, self.training)
 
 
 class WindowScorer(nn.Module):

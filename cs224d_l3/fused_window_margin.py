@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from . import _in_place
 from ._checks import check_indices, check_number, check_reduction, check_shapes
+from ._dropout import dropout_mask
 from ._function import Function, autocast, rows
 from ._in_place import is_unrecorded
 from ._torch import is_transformed
@@ -205,8 +206,8 @@ class _WindowMargin(Function):
         columns = _Columns.differing(true, other)
         row_indices = list(map(columns.words, true, other))
         X = _look_up(row_indices, tables).to(W.dtype)
-        dropout_mask = torch.empty_like(X).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
-        X = X if dropout_mask is None else X.mul_(dropout_mask)
+        mask = dropout_mask(X, dropout) if dropout else None
+        X = X if mask is None else X.mul_(mask)
         (x_s, x_v), (W_s, W_v) = columns.split(X, B), columns.halves(W, X.shape[1])
         z = W.new_empty(2, B, m)
         torch.addmm(b, x_s, W_s.mT, out=z[0])
@@ -219,12 +220,12 @@ class _WindowMargin(Function):
         if len(pairs) < B:
             violated = columns.rows(pairs, B)
             X, *row_indices = (t.index_select(0, violated) for t in (X, *row_indices))
-            dropout_mask = dropout_mask if dropout_mask is None else dropout_mask.index_select(0, violated)
+            mask = mask if mask is None else mask.index_select(0, violated)
             a = a.index_select(1, pairs)
         J = J.clamp_(min=0)
         if divisor is not None:
             J = J.sum(dtype=torch.promote_types(J.dtype, torch.float32)) / divisor
-        return J, columns, pairs, dropout_mask, X, a, *row_indices
+        return J, columns, pairs, mask, X, a, *row_indices
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, outputs: Any) -> None:
@@ -238,7 +239,7 @@ class _WindowMargin(Function):
     def backward(ctx: Any, grad_J: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
         if grad_J is None:
             return (None,) * len(ctx.needs_input_grad)
-        W, b, U, pairs, dropout_mask, X, a, *rest = ctx.saved_tensors
+        W, b, U, pairs, mask, X, a, *rest = ctx.saved_tensors
         row_indices, tables = rest[: len(rest) // 2], rest[len(rest) // 2 :]
         (unit, _, _, divisor, sparse), columns, P, d = ctx.settings, ctx.columns, len(pairs), X.shape[1]
         if not is_unrecorded(W, b, U, grad_J, *tables):  # create_graph=True: recompute, saved activations are detached
@@ -258,7 +259,7 @@ class _WindowMargin(Function):
         d_tables: list[Tensor | None] = [None] * len(tables)
         if any(needs):
             dX = _rows_of_products(delta_s, W_s, delta_v, W_v, X)
-            dX = (dX if dropout_mask is None else dX * dropout_mask).to(tables[0].dtype)
+            dX = (dX if mask is None else dX * mask).to(tables[0].dtype)
             parts = zip(dX.split([table.shape[1] for table in tables], 1), row_indices, tables, needs, strict=True)
             d_tables = [
                 gradient_of_rows(dx.contiguous(), words, table.shape, sparse and i == 0) if need else None
@@ -269,9 +270,9 @@ class _WindowMargin(Function):
     @staticmethod
     def recompute(ctx: Any) -> tuple[Tensor, Tensor]:
         """X and a as differentiable functions of the tables, W and b."""
-        W, b, _, pairs, dropout_mask, _, _, *rest = ctx.saved_tensors
+        W, b, _, pairs, mask, _, _, *rest = ctx.saved_tensors
         X = _look_up(rest[: len(rest) // 2], rest[len(rest) // 2 :]).to(W.dtype)
-        X = X if dropout_mask is None else X * dropout_mask
+        X = X if mask is None else X * mask
         (x_s, x_v), (W_s, W_v) = ctx.columns.split(X, len(pairs)), ctx.columns.halves(W, X.shape[1])
         z = affine(x_s, W_s, b) + (x_v @ W_v.mT).view(2, len(pairs), len(W))
         return X, ctx.settings.unit.f(z)

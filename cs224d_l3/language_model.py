@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ._checks import check_callable, check_indices, check_number, check_size
+from ._dropout import dropout
 from .fused_softmax import affine_softmax_cross_entropy
 from .layer import Layer, WordVectors
 from .recurrent import Elman, check_clip
@@ -62,8 +63,8 @@ class WindowLanguageModel(nn.Module):
         """Context (..., size) to the output layer's input: a (..., m), with direct connections [a x] (..., m + n)."""
         if context.shape[-1:] != (self.size,):
             raise ValueError(f"context must have shape (..., {self.size}), got {tuple(context.shape)}")
-        x = nn.functional.dropout(self.L(context).flatten(-2), self.dropout, self.training)
-        a = nn.functional.dropout(self.hidden(x), self.dropout, self.training)
+        x = dropout(self.L(context).flatten(-2), self.dropout, self.training)
+        a = dropout(self.hidden(x), self.dropout, self.training)
         return torch.cat([a, x], dim=-1) if self.direct else a
 
     def forward(self, context: Tensor, target: Tensor | None = None) -> Tensor:
@@ -124,7 +125,7 @@ class RecurrentLanguageModel(nn.Module):
 
     def states(self, words: Tensor, a_0: Tensor | None = None, clip: float = math.inf) -> Tensor:
         """Words (..., T) and initial state (..., m) to states a (..., T, m)."""
-        x = nn.functional.dropout(self.L(words), self.dropout, self.training)
+        x = dropout(self.L(words), self.dropout, self.training)
         a: Tensor = self.hidden(x, a_0, clip)
         return a
 
@@ -136,7 +137,7 @@ class RecurrentLanguageModel(nn.Module):
         if target is not None:
             return self.loss(words, target, a_0)
         a = self.states(words, a_0)
-        return self.output(nn.functional.dropout(a, self.dropout, self.training)), a[..., -1, :]
+        return self.output(dropout(a, self.dropout, self.training)), a[..., -1, :]
 
     def loss(
         self, words: Tensor, target: Tensor, a_0: Tensor | None = None, reduction: str = "mean"
@@ -151,7 +152,7 @@ class RecurrentLanguageModel(nn.Module):
         check_indices("target", target)
         # in a mean over N words, the gradient of one word's J is scaled by 1 / N
         a = self.states(words, a_0, self.clip / max(target.numel(), 1) if reduction == "mean" else self.clip)
-        a_dropout = nn.functional.dropout(a, self.dropout, self.training)
+        a_dropout = dropout(a, self.dropout, self.training)
         J = affine_softmax_cross_entropy(a_dropout, self.output.W, self.output.b, target, reduction)
         return J, a[..., -1, :].detach().clone()  # clone: a view holds the storage of the whole segment
 

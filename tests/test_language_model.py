@@ -171,7 +171,7 @@ def test_dropout_falls_on_the_vectors_and_on_the_hidden_units() -> None:
         for model in (window, recurrent):
             model.dropout = 1 - 1e-9
             nn.init.ones_(model.hidden.b)
-        keep = mock.patch("torch.nn.functional.dropout", side_effect=_drop_only(part))
+        keep = mock.patch("cs224d_l3.language_model.dropout", side_effect=_drop_only(part))
         with keep:
             features = window.features(WORDS), recurrent(WORDS)[0]
         if part == "x":
