@@ -124,6 +124,7 @@ def _is_fusible(batch: Batch) -> bool:
 # -------------------------------------------------------------------------------------- sparse gradients
 
 Index = tuple[Tensor, ...]
+SORTED = 1000  # entries up to which torch's coalesce, which sorts, is as fast
 
 
 class Scratch:
@@ -191,7 +192,7 @@ def _is_viewable_as_float64(t: Tensor) -> bool:
 
 def _coalesce(g: Tensor, scratch: Scratch) -> tuple[Index, Tensor]:
     """Unique indices of a sparse gradient and their values, duplicates summed."""
-    if g.is_cpu and g.sparse_dim() == 1:
+    if g.is_cpu and g.sparse_dim() == 1 and g._nnz() > SORTED:
         (index,), values = stored_entries(g)
         index, values = (index, values) if g.is_coalesced() else _sum_duplicates(index, values, scratch.get(len(g)))
         return (index,), values

@@ -122,6 +122,11 @@ def softmax_cross_entropy(ctx: Any, grad_J: Tensor, z: Tensor, target: Tensor) -
 
 
 @of_function
+def softmax_error(p: Tensor, target: Tensor) -> Tensor:
+    return p.scatter_add(1, target[:, None], p.new_full((len(p), 1), -1.0))
+
+
+@of_function
 def rows_of_products(delta_s: Tensor, W_s: Tensor, delta_v: Tensor, W_v: Tensor, X: Tensor) -> Tensor:
     dX = torch.empty_like(X)
     start = 0

@@ -5,7 +5,6 @@ transform is active, a tensor is batched), so that the out-of-place formula runs
 """
 
 import functools
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -61,13 +60,16 @@ def plain_apply(function: type[torch.autograd.Function]) -> Callable[..., Any]:
     return function.apply if _apply is None else _apply.__get__(None, function)
 
 
+_tracing_callback: Callable[[], Any] = _find("_C._dynamo.eval_frame.get_eval_frame_callback", lambda: None)
+
+
 def eagerly(f: Callable[..., Any]) -> Callable[..., Any]:
-    """f, left out of compiled code; without importing the compiler, which takes seconds, where nothing is compiled."""
+    """f, left out of compiled code; the compiler is asked only where it is at work, for importing it takes seconds."""
     disabled = functools.cache(lambda: torch.compiler.disable(f))
 
     @functools.wraps(f)
     def call(*args: Any) -> Any:
-        return (disabled() if "torch._dynamo" in sys.modules else f)(*args)
+        return (f if _tracing_callback() is None else disabled())(*args)
 
     return call
 

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from ._checks import check_callable, check_number, check_shapes, check_size
 from ._dropout import dropout
 from .fused_window_margin import window_margin_loss
+from .fused_window_softmax import window_softmax_loss
 from .layer import Layer, WordVectors, affine
 from .max_margin import max_margin_loss
+from .softmax import softmax_cross_entropy
 from .units import UNITS, sigmoid, tanh
 from .windows import Features, check_odd, each_feature
 from .xavier import xavier_uniform_
@@ -218,3 +220,24 @@ class WindowClassifier(nn.Module):
     def forward(self, windows: Tensor, features: Features = None) -> Tensor:
         """Windows, and their features, (..., size) to scores z (..., K)."""
         return self.output(self.hidden(self.input(windows, features)))
+
+    def loss(self, windows: Tensor, target: Tensor, features: Tensor | None = None, reduction: str = "mean") -> Tensor:
+        """J = -log softmax(z)_target for windows and their features (..., size), and target (...).
+
+        Fused, :func:`window_softmax_loss`, if f is in ``UNITS``.
+        """
+        f = self.hidden.f
+        if f is None or not any(f is unit.f for unit in UNITS.values()):
+            return softmax_cross_entropy(self(windows, features), target, reduction)
+        x, hidden, output = self.input, self.hidden, self.output
+        return window_softmax_loss(
+            windows,
+            target,
+            *(x.L.weight, hidden.W, hidden.b, output.W, output.b),
+            f,
+            reduction,
+            features=features,
+            C=list(x.C.parameters()),
+            dropout=x.dropout if self.training else 0.0,
+            sparse=x.L.sparse,
+        )

@@ -18,19 +18,20 @@ as in :mod:`.feed_forward` and :mod:`.max_margin`, with less work:
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from . import _in_place
-from ._checks import check_indices, check_number, check_reduction, check_shapes
+from ._checks import check_number, check_reduction, check_shapes
 from ._dropout import dropout_mask
 from ._function import Function, autocast, rows
 from ._in_place import is_unrecorded
 from ._torch import is_transformed
-from .layer import affine, embedding, gradient_of_rows
+from ._window_input import check_range, check_windows, gradients_of_tables, look_up
+from .layer import affine, embedding
 from .max_margin import max_margin_loss
 from .units import Unit, find_unit, sigmoid
 from .windows import Features, each_feature
@@ -88,14 +89,13 @@ def window_margin_loss(
     """
     tables = (L, *each_feature(C))
     check_shapes("V d, m n, m, 1 m", L=L, W=W, b=b, U=U)
-    for table in tables[1:]:
-        check_shapes("V d, F c", L=L, C=table)
     check_number("margin", margin, at_least=0)
     check_number("dropout", dropout, at_least=0, below=1)
     check_reduction(reduction)
     unit = find_unit(f)
     true, other = (windows, *each_feature(features)), (corrupted, *each_feature(corrupted_features))
-    _check_windows(true, other, W, tables)
+    check_windows(_NAMES, true, W, tables)
+    check_windows(_NAMES_C, other, W, tables, like=true[0])
     if is_transformed():
         x, x_c = (
             torch.cat([embedding(words, L, sparse), *map(embedding, kinds, tables[1:])], -1)
@@ -108,9 +108,8 @@ def window_margin_loss(
     try:
         J, *_ = _WindowMargin.call(*autocast(W, b, U), [*map(rows, true)], [*map(rows, other)], settings, *tables)
     except IndexError:
-        for names, given in ((_NAMES, true), (_NAMES_C, other)):
-            for i, (indices, table) in enumerate(zip(given, tables, strict=True)):
-                check_indices(names[i > 0], indices, len(table), f"rows of {'C' if i else 'L'}")
+        check_range(_NAMES, true, tables)
+        check_range(_NAMES_C, other, tables)
         raise
     if reduction == "none":
         return J.reshape(windows.shape[:-1])
@@ -118,24 +117,6 @@ def window_margin_loss(
 
 
 _NAMES, _NAMES_C = ("windows", "features"), ("corrupted", "corrupted_features")
-
-
-def _check_windows(true: Sequence[Tensor], other: Sequence[Tensor], W: Tensor, tables: Sequence[Tensor]) -> None:
-    """Check that every table has indices, all of one shape, (..., k), and that W has the columns of k words."""
-    for names, given in ((_NAMES, true), (_NAMES_C, other)):
-        if len(given) != len(tables):
-            raise ValueError(f"{names[1]} and C must be of equal number, got {len(given) - 1} and {len(tables) - 1}")
-        for i, indices in enumerate(given):
-            check_indices(names[i > 0], indices)
-            if indices.shape != true[0].shape:
-                raise ValueError(
-                    f"{names[i > 0]} must have the shape of windows, {tuple(true[0].shape)}, got {tuple(indices.shape)}"
-                )
-    shape, d = true[0].shape, sum(table.shape[1] for table in tables)
-    if not shape or shape[-1] * d != W.shape[1]:
-        raise ValueError(
-            f"W must have {shape[-1:].numel()} x {d} columns, one vector per word of a window, got {W.shape[1]}"
-        )
 
 
 class _Settings(NamedTuple):
@@ -205,7 +186,7 @@ class _WindowMargin(Function):
         B, m = len(true[0]), len(W)
         columns = _Columns.differing(true, other)
         row_indices = list(map(columns.words, true, other))
-        X = _look_up(row_indices, tables).to(W.dtype)
+        X = look_up(row_indices, tables).to(W.dtype)
         mask = dropout_mask(X, dropout) if dropout else None
         X = X if mask is None else X.mul_(mask)
         (x_s, x_v), (W_s, W_v) = columns.split(X, B), columns.halves(W, X.shape[1])
@@ -259,29 +240,19 @@ class _WindowMargin(Function):
         d_tables: list[Tensor | None] = [None] * len(tables)
         if any(needs):
             dX = _rows_of_products(delta_s, W_s, delta_v, W_v, X)
-            dX = (dX if mask is None else dX * mask).to(tables[0].dtype)
-            parts = zip(dX.split([table.shape[1] for table in tables], 1), row_indices, tables, needs, strict=True)
-            d_tables = [
-                gradient_of_rows(dx.contiguous(), words, table.shape, sparse and i == 0) if need else None
-                for i, (dx, words, table, need) in enumerate(parts)
-            ]
+            dX = dX if mask is None else dX * mask
+            d_tables = gradients_of_tables(dX, row_indices, tables, needs, sparse)
         return dW, db, dU, None, None, None, *d_tables
 
     @staticmethod
     def recompute(ctx: Any) -> tuple[Tensor, Tensor]:
         """X and a as differentiable functions of the tables, W and b."""
         W, b, _, pairs, mask, _, _, *rest = ctx.saved_tensors
-        X = _look_up(rest[: len(rest) // 2], rest[len(rest) // 2 :]).to(W.dtype)
+        X = look_up(rest[: len(rest) // 2], rest[len(rest) // 2 :]).to(W.dtype)
         X = X if mask is None else X * mask
         (x_s, x_v), (W_s, W_v) = ctx.columns.split(X, len(pairs)), ctx.columns.halves(W, X.shape[1])
         z = affine(x_s, W_s, b) + (x_v @ W_v.mT).view(2, len(pairs), len(W))
         return X, ctx.settings.unit.f(z)
-
-
-def _look_up(row_indices: Sequence[Tensor], tables: Sequence[Tensor]) -> Tensor:
-    """X, with a row [L_w C_c ...] for each word w and its features c."""
-    vectors = [table.index_select(0, i) for table, i in zip(tables, row_indices, strict=True)]
-    return vectors[0] if len(vectors) == 1 else torch.cat(vectors, 1)
 
 
 @_in_place.rows_of_products

@@ -32,6 +32,10 @@ CALLS: dict[str, tuple[Callable[..., Tensor], list[Any]]] = {
         ),
         [normal(4, 2), normal(3, 4, seed=7), normal(3, seed=8), normal(1, 3, seed=9)],
     ),
+    "_WindowSoftmax": (
+        lambda *theta: cs224d_l3.window_softmax_loss(torch.tensor([[0, 1], [2, 2]]), torch.tensor([1, 0]), *theta),
+        [normal(4, 2), normal(3, 4, seed=7), normal(3, seed=8), normal(2, 3, seed=9), normal(2, seed=10)],
+    ),
     "_SoftmaxCrossEntropy": (lambda z: cs224d_l3.softmax_cross_entropy(z, torch.tensor([0, 2])), [X]),
     "_CrossEntropy": (cs224d_l3.softmax_cross_entropy, [X, normal(2, 3, seed=4).detach().abs().requires_grad_()]),
     "_AffineSoftmaxCrossEntropy": (

@@ -57,6 +57,10 @@ def calls(package: ModuleType) -> list[tuple[Callable[..., Tensor], list[Tensor]
         (lambda z: package.softmax_cross_entropy(z, target), [X]),
         (lambda x, W, b: package.affine_softmax_cross_entropy(x, W, b, target), [X, W, b]),
         (lambda L, W, b: package.window_margin_loss(words, words.flip(0), L, W, b, U), [W, normal(3, 6), normal(3)]),
+        (
+            lambda L, W, b, c: package.window_softmax_loss(words, target, L, W, b, X.T, c),
+            [W, W[:2].repeat(1, 2), b[:2], b[:3]],
+        ),
         (lambda x, W, H, b: package.elman(x, W, H, b, clip=0.1), [normal(2, 5, 3), W, normal(4, 4, seed=4), b]),
     ]
 

@@ -227,8 +227,8 @@ class _Wrapped(torch.nn.Module):
         return self.f(*tensors)
 
 
-def saved_bytes(f: Call, x: Sequence[Tensor]) -> int:
-    """Bytes that a forward pass saves for the backward pass, each storage counted once."""
+def saved_bytes(f: Call, x: Sequence[Tensor], without: Sequence[Tensor] = ()) -> int:
+    """Bytes that a forward pass saves for the backward pass, each storage counted once, some not at all."""
     saved: dict[int, int] = {}
 
     def pack(t: Tensor) -> Tensor:
@@ -244,6 +244,8 @@ def saved_bytes(f: Call, x: Sequence[Tensor]) -> int:
             if gradient is not None:
                 pack(gradient)
         nodes += [before for before, _ in getattr(node, "next_functions", ())]
+    for t in without:
+        saved.pop(t.untyped_storage().data_ptr(), None)
     return sum(saved.values())
 
 
@@ -251,5 +253,7 @@ def measure_saved(name: str) -> tuple[int, int]:
     """Bytes saved by our function and by torch's operator, float32, all inputs differentiable."""
     operation = OPERATIONS[name]
     s = sample(operation, "large", torch.float32)
-    ours, reference = (saved_bytes(s.of(f), s.to(torch.float32)) for f in (operation.ours, operation.reference))
+    x = s.to(torch.float32)
+    without = x if operation.of_parameters else ()
+    ours, reference = (saved_bytes(s.of(f), x, without) for f in (operation.ours, operation.reference))
     return ours, reference

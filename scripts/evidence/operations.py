@@ -13,12 +13,16 @@ Call = Callable[..., Tensor]
 
 
 class Operation(NamedTuple):
-    """Our function, torch's reference, and the shapes of their tensors and, if any, of their indices."""
+    """Our function, torch's reference, and the shapes of their tensors and, if any, of their indices.
+
+    ``of_parameters``: the tensors are parameters, which stay alive whether a backward pass keeps them or not.
+    """
 
     ours: Call
     reference: Call
     shapes: str
     indices: str | None = None
+    of_parameters: bool = False
 
 
 def _margin(s: Tensor, s_c: Tensor) -> Tensor:
@@ -81,6 +85,18 @@ OPERATIONS: dict[str, Operation] = {
         ),
         "m n, m n, m, 1 m",
         "... 1",
+    ),
+    "window_softmax_loss": Operation(
+        # smaller weights: where the units are saturated, second order loses as many digits in torch's float32
+        lambda words, L, W, b, U, c: ours.window_softmax_loss(words, words[..., 0], L, W / 4, b, U, c, reduction="sum"),
+        lambda words, L, W, b, U, c: _cross_entropy(
+            F.linear(torch.tanh(F.linear(F.embedding(words, L).flatten(-2), W / 4, b)), U, c),
+            words[..., 0],
+            reduction="sum",
+        ),
+        "m n, m n, m, m m, m",
+        "... 1",
+        of_parameters=True,
     ),
     "softmax_cross_entropy": Operation(
         lambda t, z: ours.softmax_cross_entropy(z, t, "sum"),
