@@ -5,7 +5,7 @@ Each equals ``adagrad.update``; ``choose`` selects the one that is valid for a b
 
 from collections.abc import Callable
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
 import torch
@@ -24,6 +24,7 @@ from ._torch import (
     stored_entries,
 )
 
+_PLAIN = {Tensor, torch.nn.Parameter}
 _dtype, _device, _is_cpu, _is_sparse = map(attrgetter, ("dtype", "device", "is_cpu", "is_sparse"))
 
 
@@ -60,9 +61,16 @@ def kernels_for(group: dict[str, Any]) -> Kernels:
     return (*kernels, (foreach, _is_uniform_on_gpu)) if automatic else kernels
 
 
-def choose(kernels: Kernels, batch: Batch) -> Kernel | None:
-    """The first kernel that is valid for the whole batch."""
-    return next((kernel for kernel, is_valid in kernels if is_valid(batch)), None)
+def choose(kernels: Kernels, batch: Batch, known: "Layout | None" = None) -> Kernel | None:
+    """The first kernel that is valid for the whole batch; the fused one at once for a layout that is known."""
+    if known is not None and kernels and kernels[0][0] is fused:
+        if known.is_that_of(batch):
+            return fused
+        known.forget()
+    kernel = next((kernel for kernel, is_valid in kernels if is_valid(batch)), None)
+    if known is not None and kernel is fused:
+        known.remember(batch)
+    return kernel
 
 
 def fused(batch: Batch, lr: Any, weight_decay: float, maximize: bool) -> None:
@@ -93,7 +101,7 @@ def _is_uniform(batch: Batch) -> bool:
     """Whether all are plain tensors of one real dtype on one device."""
     thetas, gs, Gs = batch
     return (
-        {*map(type, thetas), *map(type, gs)} <= {Tensor, torch.nn.Parameter}
+        {*map(type, thetas), *map(type, gs)} <= _PLAIN
         and len(set(map(_dtype, chain(thetas, gs, Gs)))) == 1
         and not thetas[0].is_complex()
         and (all(map(_is_cpu, thetas)) or len(set(map(_device, thetas))) == 1)
@@ -119,6 +127,40 @@ def _is_fusible(batch: Batch) -> bool:
         return True
     last = {"memory_format": torch.channels_last}
     return len(thetas) == 1 and thetas[0].ndim == 4 and all(t.is_contiguous(**last) for (t,) in batch)
+
+
+class Layout:
+    """The memory of the last batch that the fused kernel was valid for, by which the next is known to be like it.
+
+    Parameters may have been replaced or resized in between, and gradients are new tensors: addresses, sizes and
+    strides of both are compared. The accumulators are the optimizer's own: the same objects of the same sizes.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.Gs: list[Tensor] = []
+
+    def remember(self, batch: Batch) -> None:
+        thetas, _, self.Gs = batch
+        self.addresses, self.sizes = list(map(Tensor.data_ptr, thetas)), list(map(Tensor.numel, thetas))
+        self.dtype, self.contiguous = thetas[0].dtype, all(map(Tensor.is_contiguous, thetas))
+
+    def is_that_of(self, batch: Batch) -> bool:
+        thetas, gs, Gs = batch
+        return (
+            len(Gs) == len(self.Gs)
+            and self.contiguous
+            and all(map(is_, Gs, self.Gs))
+            and list(map(Tensor.data_ptr, thetas)) == self.addresses
+            and list(map(Tensor.numel, thetas)) == list(map(Tensor.numel, gs)) == self.sizes
+            and set(map(type, gs)) <= _PLAIN
+            and set(map(_dtype, gs)) == {self.dtype}
+            and all(map(_is_cpu, gs))
+            and all(map(Tensor.is_contiguous, chain(thetas, gs)))
+            and list(map(Tensor.numel, Gs)) == self.sizes
+        )
 
 
 # -------------------------------------------------------------------------------------- sparse gradients

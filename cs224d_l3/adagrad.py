@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ._adagrad_kernels import Batch, Kernel, Scratch, choose, gather_rows, kernels_for, put_rows
+from ._adagrad_kernels import Batch, Kernel, Layout, Scratch, choose, gather_rows, kernels_for, put_rows
 from ._adagrad_state import (
     UNGROUPED,
     StepCounts,
@@ -96,6 +96,7 @@ class AdaGrad(Optimizer):
         check_options(defaults)
         self._counts: dict[int, StepCounts] = {}  # by id(group)
         self._eps_in_sum: dict[int, float] = {}
+        self._layouts: dict[int, Layout] = {}
         self._scratch = Scratch()
         super().__init__(params, defaults)
         if fused:
@@ -152,8 +153,9 @@ class AdaGrad(Optimizer):
             gs = [g / scale.to(g.device).reshape(()) for g in gs]
         self._counts.get(id(group), UNGROUPED).advance(states)
         batch, tables = gather_rows(Batch(thetas, gs, [state["sum"] for state in states]), self._scratch)
+        known = None if tables else self._layouts.setdefault(id(group), Layout())
         for lr, part in _by_rate(batch, states, group):
-            _update_batch(part, lr, group)
+            _update_batch(part, lr, group, known)
         for table, index, rows in tables:
             put_rows(table, index, rows)
 
@@ -194,7 +196,7 @@ class AdaGrad(Optimizer):
         super().__setstate__(state)
         self._counts = {id(group): restore(group, self.state) for group in self.param_groups}
         self._eps_in_sum = {id(group): group["eps"] for group in self.param_groups}
-        self._scratch = Scratch()
+        self._scratch, self._layouts = Scratch(), {}
 
 
 def _by_rate(batch: Batch, states: list[dict[str, Any]], group: dict[str, Any]) -> Iterable[tuple[Any, Batch]]:
@@ -213,11 +215,11 @@ def _by_rate(batch: Batch, states: list[dict[str, Any]], group: dict[str, Any]) 
     return [(lr / (1 + (t - 1) * group["lr_decay"]), part) for t, part in steps]
 
 
-def _update_batch(batch: Batch, lr: Any, group: dict[str, Any]) -> None:
+def _update_batch(batch: Batch, lr: Any, group: dict[str, Any], known: Layout | None) -> None:
     """One kernel for the whole batch if one is valid for it; else the fastest valid kernel for each tensor."""
     settings = lr, group["weight_decay"], group["maximize"]
     kernels = kernels_for(group)
-    if (kernel := choose(kernels, batch)) is not None:
+    if (kernel := choose(kernels, batch, known)) is not None:
         kernel(batch, *settings)
         return
     lists: dict[tuple[Kernel, torch.dtype, torch.device], Batch] = {}

@@ -47,3 +47,8 @@ def descend(model: nn.Module, optimizer: Any, step: Any = None, scheduler: Any =
         if scheduler is not None:
             scheduler.step()
     return [theta.detach() for theta in model.parameters()]
+
+
+def layouts(t: Tensor) -> list[Tensor]:
+    """The same numbers: contiguous, transposed in memory, with gaps."""
+    return [t.clone(), t.mT.contiguous().mT, torch.stack([t, t], -1)[..., 0]]

@@ -16,12 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cs224d_l3 import AdaGrad, WordVectors, _adagrad_kernels, _torch
 from helpers import normal, seeds
-from stepping import WAYS, descend, net, notes, run, sparse
-
-
-def layouts(t: Tensor) -> list[Tensor]:
-    """The same numbers: contiguous, transposed in memory, with gaps."""
-    return [t.clone(), t.mT.contiguous().mT, torch.stack([t, t], -1)[..., 0]]
+from stepping import WAYS, descend, layouts, net, notes, run, sparse
 
 
 @pytest.mark.parametrize("way", WAYS)
