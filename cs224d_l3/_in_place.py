@@ -75,6 +75,12 @@ def tanh(ctx: Any, grad_a: Tensor, a: Tensor) -> Tensor | None:
 
 
 @of_function
+def tanh_prime_of_a(a: Tensor) -> Tensor:
+    t = 1 - a
+    return t.addcmul_(t, a)  # (1 - a) + (1 - a) a
+
+
+@of_function
 def hardtanh_prime(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor | None:
     if min_val != -max_val or z.dtype.itemsize < 4:  # half precision may not represent the bounds
         return None
@@ -119,6 +125,12 @@ def leaky_relu(ctx: Any, grad_a: Tensor, z: Tensor) -> tuple[Tensor, None] | Non
 def softmax_cross_entropy(ctx: Any, grad_J: Tensor, z: Tensor, target: Tensor) -> tuple[Tensor, None]:
     grad_J = grad_J[..., None]
     return z.softmax(-1).mul_(grad_J).scatter_add_(-1, target[..., None], -grad_J), None  # p grad_J - grad_J at target
+
+
+@of_function
+def error_of_unit(unit: Any, a: Tensor, grad_a: Tensor) -> Tensor:
+    f_prime: Tensor = unit.f_prime_of_a(a)
+    return f_prime.mul_(grad_a)
 
 
 @of_function

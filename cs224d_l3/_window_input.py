@@ -1,4 +1,4 @@
-"""The input x of a window, and its gradient, for the fused steps of the window networks.
+"""What the fused steps of the window networks share: the input x of a window, its gradient, and delta.
 
 X = [L_w C_c ...],  a row for each word w with its features c,    x = [X_1 ... X_k] o m,  m from dropout.
 """
@@ -8,8 +8,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from . import _in_place
 from ._checks import check_indices, check_shapes
 from .layer import gradient_of_rows
+from .units import Unit
+
+
+@_in_place.error_of_unit
+def error_of_unit(unit: Unit, a: Tensor, grad_a: Tensor) -> Tensor:
+    """delta = f'(z) o dJ/da, from a = f(z)."""
+    return unit.f_prime_of_a(a) * grad_a
 
 
 def look_up(indices: Sequence[Tensor], tables: Sequence[Tensor]) -> Tensor:

@@ -30,7 +30,7 @@ from ._dropout import dropout_mask
 from ._function import Function, autocast, rows
 from ._in_place import is_unrecorded
 from ._torch import is_transformed
-from ._window_input import check_range, check_windows, gradients_of_tables, look_up
+from ._window_input import check_range, check_windows, error_of_unit, gradients_of_tables, look_up
 from .layer import affine, embedding
 from .max_margin import max_margin_loss
 from .units import Unit, find_unit, sigmoid
@@ -229,7 +229,7 @@ class _WindowMargin(Function):
 
         c = (grad_J[pairs] if divisor is None else grad_J.reshape(1) / divisor).to(a.dtype)
         grad_s = c[:, None] * c.new_tensor([-1, 1])[:, None, None]  # true windows, corrupt windows
-        delta = unit.f_prime_of_a(a) * (grad_s * U)
+        delta = error_of_unit(unit, a, grad_s * U)
         delta_s, delta_v = delta[0] + delta[1], delta.view(2 * P, len(W))
 
         needs_W, needs_b, needs_U, _, _, _, *needs = ctx.needs_input_grad

@@ -22,7 +22,7 @@ from ._dropout import dropout_mask
 from ._function import Function, autocast
 from ._in_place import is_unrecorded
 from ._torch import is_transformed
-from ._window_input import check_range, check_windows, gradients_of_tables, look_up
+from ._window_input import check_range, check_windows, error_of_unit, gradients_of_tables, look_up
 from .layer import affine, embedding
 from .softmax import one_hot, softmax_cross_entropy
 from .units import Unit, find_unit, tanh
@@ -149,7 +149,7 @@ class _WindowSoftmax(Function):
             x, a, p = _WindowSoftmax.recompute(ctx)
         grad = grad_J[:, None] if divisor is None else grad_J / divisor
         delta_z = (_error(p, target) * grad).to(a.dtype)
-        delta = unit.f_prime_of_a(a) * (delta_z @ U)
+        delta = error_of_unit(unit, a, delta_z @ U)
 
         needs_W, needs_b, needs_U, needs_c, _, _, _, *needs = ctx.needs_input_grad
         dW = delta.mT @ x if needs_W else None

@@ -76,6 +76,7 @@ class _Tanh(Function):
         return torch.tanh(z)
 
     @staticmethod
+    @_in_place.tanh_prime_of_a
     def prime(a: Tensor) -> Tensor:
         return (1 - a) * (1 + a)  # = 1 - a^2, which cancels where the unit saturates
 
@@ -276,10 +277,9 @@ class Unit(NamedTuple):
     f: Callable[[Tensor], Tensor]
     f_prime: Callable[[Tensor], Tensor]
     module: type[nn.Module]
-    f_prime_of_a: Callable[[Tensor], Tensor]
+    f_prime_of_a: Callable[[Tensor], Tensor]  # f' itself for hard tanh and the ReLUs: a is on z's side of each kink
 
 
-# hard tanh and the ReLUs leave z on the same side of each kink: f'(a) = f'(z)
 UNITS: dict[str, Unit] = {
     "sigmoid": Unit(sigmoid, sigmoid_prime, Sigmoid, _Sigmoid.prime),
     "tanh": Unit(tanh, tanh_prime, Tanh, _Tanh.prime),

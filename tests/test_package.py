@@ -39,7 +39,7 @@ IMPORTS = {
         *("_checks", "_dropout", "_function", "_in_place", "_torch", "_window_input"),
         *("layer", "max_margin", "units", "windows"),
     },
-    "_window_input": {"_checks", "layer"},
+    "_window_input": {"_checks", "_in_place", "layer", "units"},
     "fused_window_softmax": {
         *("_checks", "_dropout", "_function", "_in_place", "_torch", "_window_input"),
         *("layer", "softmax", "units", "windows"),
