@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from cs224d_l3 import AdaGrad, WindowScorer, l2_penalty, softmax_cross_entropy, weight_matrices
+from cs224d_l3 import AdaGrad, WindowScorer, l2_penalty, weight_matrices
 from cs224d_l3._checks import check_number, check_size
 from cs224d_l3.text.arrays import ArrayBuilder, fingerprint, positions
 from cs224d_l3.text.corpora import OUTSIDE, Sentence
@@ -155,7 +155,8 @@ class Tagging(Task):
             (words, features), (corrupt, features_c) = inputs
             return self.model.loss(words, corrupt, features, features_c, margin=self.settings.margin)
         target = self.target[batch[0]].long().to(self.rare.device)
-        return softmax_cross_entropy(self.model(*inputs[0]), target)
+        (words, features), *_ = inputs
+        return self.model.loss(words, target, features)
 
     def read(self, index: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Words and features of windows; rare words are randomly replaced by the unknown word."""

@@ -36,6 +36,7 @@ class Run:
         self.total, self.examples, self.finished = 0.0, 0, False
         self.order = generator.get_state()  # state at the start of the epoch, which determines its batches
         self.signal = 0
+        self.parameters = list(task.model.parameters())
         self.objective = processes.data_parallel(Objective(task))
         self.records: Records | None = None
         self.saved = time.monotonic()
@@ -111,7 +112,8 @@ class Run:
         J = self.objective(*shard)
         value, penalty = J.item(), self.task.penalty()
         objective = J * weight if weight != 1 else J
-        self.task.optimizer.zero_grad()
+        for theta in self.parameters:
+            theta.grad = None
         (objective if penalty is None else objective + penalty).backward()
         self.processes.average_sparse_gradients(self.task.model)
         if not self._is_finite(value):
@@ -129,9 +131,9 @@ class Run:
         """Whether the loss and all gradients are finite; the same in every process, as the gradients are averaged."""
         if self.processes.count == 1 and not math.isfinite(value):
             return False
-        gradients = [g for theta in self.task.model.parameters() if (g := theta.grad) is not None]
-        values = [g._values() if g.is_sparse else g for g in gradients]
-        return bool(torch.stack(torch._foreach_norm(values, 1)).sum().isfinite())
+        gradients = [g for theta in self.parameters if (g := theta.grad) is not None]
+        sums = [(g._values() if g.is_sparse else g).sum() for g in gradients]
+        return bool(torch.stack(sums).sum().isfinite())
 
     def _nonfinite_message(self, value: float, batch: Sequence[Tensor]) -> str:
         """Message with step, batch and the first non-finite tensor: a parameter, a gradient, or else the loss."""
