@@ -54,6 +54,8 @@ class Settings(RunSettings):
     """Text to select the best epoch on; none: every tenth sentence of --train."""
     test: Path | None = None
     """Text for the final perplexity; none: the perplexity on dev."""
+    encoding: str = "utf-8"
+    """Encoding of the texts, such as latin-1; a byte order mark decides where there is one."""
     min_count: int = 2
     """Minimum count of a word; rarer ones are read as unknown."""
     max_words: int = 20_000
@@ -127,7 +129,7 @@ class Settings(RunSettings):
 
 
 def read_text(settings: Settings) -> Text:
-    names = ("train", "dev", "test", "min_count", "max_words", "lower", "marks", "seed")
+    names = ("train", "dev", "test", "min_count", "max_words", "lower", "marks", "seed", "encoding")
     text = read(**{name: getattr(settings, name) for name in names})
     least = settings.rows if settings.model == "recurrent" else settings.size + 1
     if len(text.train) < least:

@@ -39,6 +39,8 @@ class Settings(RunSettings):
     """Training text, one sentence a line; none: Python's documentation."""
     dev: Path | None = None
     """Text to evaluate on; none: every tenth sentence of --train."""
+    encoding: str = "utf-8"
+    """Encoding of the texts, such as latin-1; a byte order mark decides where there is one."""
     min_count: int = 2
     """Minimum count of a word; rarer ones are read as unknown."""
     max_words: int = 100_000
@@ -137,7 +139,7 @@ class Ranking(Task):
 def main() -> None:
     settings = read_settings(Settings)
     with set_up(settings) as (processes, generator):
-        names = ("train", "dev", "min_count", "max_words", "lower", "marks", "seed")
+        names = ("train", "dev", "min_count", "max_words", "lower", "marks", "seed", "encoding")
         text = read(**{name: getattr(settings, name) for name in names}, test=None)
         vocabulary = text.vocabulary
         queries = dict(zip(settings.nearest, vocabulary.encode(settings.nearest).tolist(), strict=True))

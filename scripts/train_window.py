@@ -23,10 +23,11 @@ from cs224d_l3.text.tagger import Tagger, Windows
 from cs224d_l3.windows import check_odd
 from training.averaging import Averaging
 from training.batches import Epoch
+from training.columns import ColumnSettings
 from training.command import run
 from training.corpus import Corpus, build_tagger, read_corpus
 from training.run import Run, set_up
-from training.scores import Score, best_threshold, by_majority, score_tags, win_rate
+from training.scores import Tally, best_threshold, by_majority, tally, win_rate
 from training.settings import RunSettings, read_settings
 from training.task import Dev, Task
 
@@ -34,7 +35,7 @@ AVERAGED = 100  # times an epoch: enough for a mean, and its cost is negligible
 
 
 @dataclass(frozen=True)
-class Settings(RunSettings):
+class Settings(ColumnSettings, RunSettings):
     """Train the window network of CS224d, Lecture 3, to tag words."""
 
     train: Path | None = None
@@ -44,7 +45,7 @@ class Settings(RunSettings):
     test: Path | None = None
     """File for the final score; none: the score on dev."""
     vectors: Path | None = None
-    """Pretrained word vectors in GloVe's text format; they set --d."""
+    """Pretrained word vectors in the text format of GloVe, word2vec or fastText, in UTF-8; they set --d."""
     split: int = 0
     """Random seed of the split by topic of the Python reference."""
 
@@ -180,16 +181,17 @@ class Tagging(Task):
 
     def evaluate(self) -> Dev:
         score = self.score(self.corpus.dev, self.dev, fit_threshold=True)
-        return Dev(score.f1, str(score), {f"dev_{name}": value for name, value in score._asdict().items()})
+        return Dev(score.criterion, str(score), score.numbers("dev"))
 
-    def score(self, part: list[Sentence], windows: Windows, fit_threshold: bool = False) -> Score:
+    def score(self, part: list[Sentence], windows: Windows, fit_threshold: bool = False) -> Tally:
         found, scores = self.tagger.predict(windows)
         gold = [s.tags for s in part]
         if fit_threshold and self.settings.objective == "max-margin":
             self.tagger.threshold = best_threshold(scores, self.is_entity(part))
             found = (scores > self.tagger.threshold).long()
         indices = iter(found.tolist())
-        return score_tags(gold, [self.tagger.decode(list(islice(indices, n))) for n in windows.lengths])
+        decoded = [self.tagger.decode(list(islice(indices, n))) for n in windows.lengths]
+        return tally(gold, decoded, self.tagger.output_tags)
 
     def is_entity(self, part: list[Sentence]) -> Tensor:
         return torch.tensor([tag != OUTSIDE for s in part for tag in s.tags], device=self.tagger.device)
@@ -197,18 +199,26 @@ class Tagging(Task):
     def save(self, path: Path) -> None:
         self.tagger.save(path)
 
+    @property
+    def held_out(self) -> Iterator[tuple[str, list[Sentence], Windows]]:
+        parts = (("dev", self.corpus.dev, self.dev), ("test", self.corpus.test, self.test))
+        return (each for each in parts if each[1])
+
+    def tables(self) -> Iterator[str]:
+        """Scores of the best network by type."""
+        for name, part, windows in self.held_out:
+            yield from (f"{name:4} {line}" for line in self.score(part, windows).table())
+
     def report(self) -> Iterator[str]:
         """Scores of the best network and of the majority baseline."""
         majority = by_majority(self.corpus.train())
-        for name, part, windows in (("dev", self.corpus.dev, self.dev), ("test", self.corpus.test, self.test)):
-            if part:
-                yield f"{name:4} {self.score(part, windows)}"
-                baseline = score_tags([s.tags for s in part], [majority(s) for s in part])
-                yield f"{'':4} {baseline}  every word's most frequent tag"
-                if self.settings.objective == "max-margin":
-                    rate = win_rate(self.tagger.predict(windows)[1], self.is_entity(part))
-                    if math.isnan(rate):  # all words or none are entities
-                        continue
+        for name, part, windows in self.held_out:
+            yield f"{name:4} {self.score(part, windows)}"
+            baseline = tally([s.tags for s in part], [majority(s) for s in part], self.tagger.output_tags)
+            yield f"{'':4} {baseline}  every word's most frequent tag"
+            if self.settings.objective == "max-margin":
+                rate = win_rate(self.tagger.predict(windows)[1], self.is_entity(part))
+                if not math.isnan(rate):  # nan: all words or none are entities
                     yield f"{'':4} the window of an entity outscores another in {rate:.2f} % of all pairs"
 
 
@@ -218,6 +228,8 @@ def main() -> None:
         task = Tagging(settings, read_corpus(settings), processes.device)
         tagger = task.tagger
         training = Run(settings, task, generator, processes)
+        for file in task.corpus.files:
+            training.log(str(file))
         training.log(
             f"{len(task.train):,} words to train on, {len(task.dev):,} dev, {len(task.test):,} test;"
             f" {len(tagger.vocabulary):,} in the vocabulary; tags {' '.join(tagger.tags)};"
@@ -226,6 +238,8 @@ def main() -> None:
         training.fit()
         if processes.is_first:
             task.tagger = Tagger.load(settings.out, processes.device)
+            for line in task.tables():
+                training.log(line)
             print(f"best epoch {training.best_epoch}, saved in {settings.out}; trained for {training.seconds:.0f} s")
             print("\n".join(task.report()))
 

@@ -58,7 +58,8 @@ def test_a_run_is_recorded_once_however_often_it_was_stopped(folder: Path) -> No
 
     assert numbers(found) == numbers(expected)
     events = EventAccumulator(str(folder / "softmax.events")).Reload()
-    assert [e.value for e in events.Scalars("dev_f1")] == pytest.approx([line["dev_f1"] for line in numbers(found)])
+    for name in ("dev_word_f1", "dev_word_f1/LOC", "dev_accuracy"):
+        assert [e.value for e in events.Scalars(name)] == pytest.approx([line[name] for line in numbers(found)])
 
     def kill_before_saving(path: Path, content: dict[str, Any]) -> None:
         if content["epoch"] == 3 and content["position"] == 0:

@@ -49,7 +49,12 @@ def test_training_on_columns_learns_them(trained) -> None:
     assert result.returncode == 0, result.stderr
     assert "tags O S-LOC" in result.stdout
     lines = result.stdout.splitlines()
-    assert lines[1].startswith("epoch  1  loss ")
+    assert [line.split(": ")[0] for line in lines[:3]] == ["train.txt", "other.txt", "oslo.txt"]
+    assert lines[0].endswith(
+        "; tags IOB1 (B-PER); utf-8; 0 comments left out; first sentence: Ann/O lives/O in/O Paris/B-LOC ./O"
+    )
+    assert lines[4].startswith("epoch  1  loss ")
+    assert "test LOC        100.00  100.00  100.00      1      1      1" in lines
     dev, dev_base, test, test_base = lines[-4:]
     assert test == "test precision 100.00  recall 100.00  F1 100.00"
     # of the two Parises in dev the majority finds one and calls the other a place as well; in test it is right

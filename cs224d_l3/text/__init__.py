@@ -3,7 +3,12 @@
 =================== ==========================================================================
 module              contents
 =================== ==========================================================================
-``corpora``         readers of column files, plain text and word vectors; ``Vocabulary``
+``columns``         reader of column files, tagged words
+``schemes``         tagging schemes: IOB1, IOB2, IOBES, BILOU and their kin
+``vectors``         reader of word vectors
+``corpora``         reader of plain text; ``Vocabulary``
+``survey``          what the columns of a file hold
+``lines``           lines of a file in any encoding
 ``python_corpus``   corpora that ship with Python, tagged and plain
 ``plain``           train, dev and test splits of a plain text, as word indices
 ``kneser_ney``      Kneser-Ney trigram model, the baseline of the language models
@@ -18,21 +23,16 @@ module              contents
 [('The', 'O', 0.99), ('with', 'CODE', 0.97), ('statement', 'O', 0.99)]
 """
 
-from .corpora import (
-    Sentence,
-    Vocabulary,
-    convert_iob,
-    read_columns,
-    read_text,
-    read_vectors,
-    stream_columns,
-    tokenize,
-)
+from .columns import ColumnFile, Sentence, read_columns
+from .corpora import Vocabulary, read_text, tokenize
 from .generator import Generator
 from .python_corpus import python_documentation, python_reference
+from .schemes import convert_iob
 from .tagger import Tagger
+from .vectors import read_vectors
 
 __all__ = [
+    "ColumnFile",
     "Generator",
     "Sentence",
     "Tagger",
@@ -43,6 +43,5 @@ __all__ = [
     "read_columns",
     "read_text",
     "read_vectors",
-    "stream_columns",
     "tokenize",
 ]

@@ -67,8 +67,11 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
 
 
 def write_vectors(path: Path, words: list[str], vectors: torch.Tensor) -> None:
-    """Write word vectors in GloVe's text format, without padding and unknown word."""
+    """Write word vectors in GloVe's text format, without padding and unknown word; with word2vec's first line where a
+    word has a blank."""
     with atomic_write(path) as partial, partial.open("w", encoding="utf-8") as file:
+        if any(" " in word for word in words[2:]):
+            file.write(f"{len(words) - 2} {vectors.shape[1]}\n")
         for word, vector in zip(words[2:], vectors[2:].tolist(), strict=True):
             file.write(f"{word} {' '.join(f'{component:.6g}' for component in vector)}\n")
 

@@ -35,6 +35,7 @@ def read(
     lower: bool,
     marks: str,
     seed: int,
+    encoding: str = "utf-8",
 ) -> Text:
     """Read the splits of a text, or, without a training file, Python's documentation.
 
@@ -47,6 +48,7 @@ def read(
         min_count, max_words, lower: of the :class:`Vocabulary`.
         marks: whether to split punctuation from the words: "split", "keep", or "auto", if the text is not tokenized.
         seed: of the split of Python's documentation.
+        encoding: of files without a byte order mark.
     """
     if train is None:
         text, is_split = python_documentation(seed), True
@@ -56,11 +58,11 @@ def read(
             if file and file.exists() and not file.is_file():
                 kind = "folder" if file.is_dir() else "pipe or device"
                 raise ValueError(f"{name} must be a regular file (read twice), got {file} (a {kind})")
-        is_split = not is_tokenized(train) if marks == "auto" else marks == "split"
+        is_split = not is_tokenized(train, encoding) if marks == "auto" else marks == "split"
         split = tokenize if is_split else str.split
 
         def sentences(path: Path) -> Sentences:
-            return lambda: read_text(path, split)
+            return lambda: read_text(path, split, encoding=encoding)
 
         whole = sentences(train)
         splits = [
@@ -87,9 +89,9 @@ def _encode(vocabulary: Vocabulary, sentences: Iterator[list[str]]) -> Tensor:
         return words.tensor()
 
 
-def is_tokenized(path: Path) -> bool:
+def is_tokenized(path: Path, encoding: str = "utf-8") -> bool:
     """Whether punctuation is already split from the words, as in the Penn Treebank: at most 1 % of words end in it."""
-    words = [word for sentence in islice(read_text(path), 1000) for word in sentence]
+    words = [word for sentence in islice(read_text(path, encoding=encoding), 1000) for word in sentence]
     return UNKNOWN in words or sum(bool(re.search(r"\w[,;:!?]$", word)) for word in words) <= 0.01 * len(words)
 
 

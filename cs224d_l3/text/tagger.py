@@ -164,6 +164,11 @@ class Tagger:
         """Tags of a sentence from their indices; IOB tags in IOB2."""
         return decode_tags([self.tags[i] for i in indices], self.network["scheme"])
 
+    @property
+    def output_tags(self) -> set[str]:
+        """The tags that are given, IOB tags in IOB2."""
+        return {tag for i in range(len(self.tags)) for tag in self.decode([i])}
+
     def tag(self, sentence: str | Sequence[str]) -> list[tuple[str, str, float]]:
         """(word, tag, score) of every word of a sentence, given as a line of text or as words; IOB tags in IOB2."""
         return self.tag_all([tokenize(sentence) if isinstance(sentence, str) else sentence])[0]

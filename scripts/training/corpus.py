@@ -1,30 +1,21 @@
 """Corpus of the window trainer, and the network that its words and tags ask for."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from cs224d_l3.text.corpora import (
-    OUTSIDE,
-    Sentence,
-    Vocabulary,
-    convert_iob,
-    read_columns,
-    read_vectors,
-    stream_columns,
-)
+from cs224d_l3.text.corpora import OUTSIDE, PAD, ColumnFile, Sentence, Vocabulary, convert_iob, read_vectors
 from cs224d_l3.text.decoding import encode_tags
 from cs224d_l3.text.features import Suffixes
 from cs224d_l3.text.python_corpus import python_reference
+from cs224d_l3.text.schemes import ENTITY, is_iob_tag
 from cs224d_l3.text.tagger import Tagger
 
 if TYPE_CHECKING:
     from train_window import Settings
-
-ENTITY = "ENTITY"  # the only tag besides O with the max-margin objective
 
 
 class Corpus(NamedTuple):
@@ -33,6 +24,7 @@ class Corpus(NamedTuple):
     train: Callable[[], Iterator[Sentence]]
     dev: list[Sentence]
     test: list[Sentence]
+    files: Sequence[ColumnFile] = ()
 
 
 def read_corpus(settings: "Settings") -> Corpus:
@@ -52,17 +44,19 @@ def read_corpus(settings: "Settings") -> Corpus:
     if path.exists() and not path.is_file():
         kind = "folder" if path.is_dir() else "pipe or device"
         raise ValueError(f"train must be a regular file (read several times), got {path} (a {kind})")
-    test = list(convert(read_columns(settings.test))) if settings.test else []
+    files = [settings.open_columns(file) for file in (path, settings.dev, settings.test) if file]
+    train, test = files[0], list(convert(files[-1])) if settings.test else []
     if settings.dev:
-        return Corpus(lambda: convert(stream_columns(path)), list(convert(read_columns(settings.dev))), test)
-    dev = list(convert(islice(stream_columns(path), 0, None, 10)))
-    return Corpus(lambda: convert(s for i, s in enumerate(stream_columns(path)) if i % 10), dev, test)
+        return Corpus(lambda: convert(train), list(convert(files[1])), test, files)
+    dev = list(convert(islice(train, 0, None, 10)))
+    return Corpus(lambda: convert(s for i, s in enumerate(train) if i % 10), dev, test, files)
 
 
 def check_tags(train: set[str], others: Iterable[Sentence]) -> None:
-    """Check that train has O and another tag, and the others none that train has not."""
-    if OUTSIDE not in train or len(train) < 2:
-        raise ValueError(f"train must have the tag {OUTSIDE} and at least one other, got {sorted(train) or 'none'}")
+    """Check that train has two tags, and the others none that train has not."""
+    if len(train) < 2:
+        got = f"{sorted(train) or 'none'}; --tag-column chooses their column"
+        raise ValueError(f"train must have at least two tags, got {got}")
     held_out = {tag for s in others for tag in s.tags}
     # B- is rare in IOB1, only between adjacent entities of one type, and may occur in dev alone
     if unseen := {tag for tag in held_out if tag.replace("B-", "I-", 1) not in train} - train:
@@ -82,7 +76,9 @@ def build_tagger(settings: "Settings", corpus: Corpus) -> tuple[Tagger, Tensor]:
 
     of_train = Vocabulary(words(), lower=settings.capitalisation)
     check_tags(seen, held_out)
-    tags = [OUTSIDE, *sorted(encoded - {OUTSIDE})]
+    if any(map(is_iob_tag, seen)):
+        encoded.add(OUTSIDE)  # between two sentences, if nowhere else
+    tags = sorted(encoded, key=lambda tag: (tag != OUTSIDE, tag))
     suffixes = [
         Suffixes((word for sentence in corpus.train() for word in sentence.words), length, settings.suffix_count)
         for length in settings.suffixes
@@ -97,10 +93,12 @@ def build_tagger(settings: "Settings", corpus: Corpus) -> tuple[Tagger, Tensor]:
     # of the vectors of paris, Paris and PARIS: that of the form in the vocabulary, or else the first
     chosen: dict[int, int] = {}
     for i, (word, row) in enumerate(zip(pretrained, vocabulary.encode(pretrained).tolist(), strict=True)):
+        if (word.lower() if settings.capitalisation else word) == PAD:  # never a word of a text
+            row = vocabulary.pad
         if row not in chosen or word == vocabulary.words[row]:
             chosen[row] = i
     rows = torch.tensor(list(chosen), dtype=torch.int64)
     tagger.model.input.L.weight.data[rows] = vectors[list(chosen.values())]
-    if settings.vectors and not any(vocabulary.words[row] in of_train.index for row in chosen):
+    if settings.vectors and not any(row > 1 and vocabulary.words[row] in of_train.index for row in chosen):
         raise ValueError(f"{settings.vectors}: expected vectors of words of train, got none")
     return tagger, torch.zeros(len(vocabulary), dtype=torch.bool).index_fill_(0, rows, True)

@@ -1,13 +1,14 @@
 """Tagging metrics: precision, recall and F1, pairwise win rate; threshold selection; the majority baseline."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from cs224d_l3.text.corpora import OUTSIDE, Sentence, is_iob_tag
+from cs224d_l3.text.columns import Sentence
+from cs224d_l3.text.schemes import OUTSIDE, is_iob_tag
 
 
 class Score(NamedTuple):
@@ -17,23 +18,95 @@ class Score(NamedTuple):
     recall: float
     f1: float
 
+
+class Tally:
+    """Counts of right tags, from which the scores follow: by entity, as conlleval counts them, for IOB tags; by word,
+    without O, for plain tags; and the accuracy where no word is O, as for parts of speech.
+
+    Args:
+        tags: the tags that there are.
+
+    Attributes:
+        unit: "entity", "word" or "accuracy", what is counted.
+    """
+
+    def __init__(self, tags: Iterable[str]) -> None:
+        tags = set(tags)
+        self.unit = "entity" if any(map(is_iob_tag, tags)) else "word" if OUTSIDE in tags else "accuracy"
+        self.right, self.gold, self.found = Counter[str](), Counter[str](), Counter[str]()
+        self.words = self.right_words = 0
+
+    def add(self, gold: Sequence[str], found: Sequence[str]) -> None:
+        """Count the tags of a sentence."""
+        pick = entities if self.unit == "entity" else tagged_words
+        a, b = pick(gold), pick(found)
+        for counts, those in ((self.right, a & b), (self.gold, a), (self.found, b)):
+            counts.update(each[-1] for each in those)
+        self.words += len(gold)
+        self.right_words += sum(x == y for x, y in zip(gold, found, strict=True))
+
+    def of(self, *types: str) -> Score:
+        """The score of some types together; without any, of all."""
+        right, gold, found = (sum(counts[t] for t in types or counts) for counts in (self.right, self.gold, self.found))
+        return Score(100 * right / max(1, found), 100 * right / max(1, gold), 200 * right / max(1, gold + found))
+
+    @property
+    def accuracy(self) -> float:
+        """Words with the right tag in per cent, O included."""
+        return 100 * self.right_words / max(1, self.words)
+
+    @property
+    def criterion(self) -> float:
+        """F1; or the accuracy where no word is O."""
+        return self.accuracy if self.unit == "accuracy" else self.of().f1
+
+    def numbers(self, prefix: str) -> dict[str, float]:
+        """Scores over all and by type, to record: prefix_f1, prefix_f1/PER and so on; prefix_word_f1 by word."""
+        word = "" if self.unit == "entity" else "word_"
+        numbers = {f"{prefix}_accuracy": self.accuracy}
+        if self.unit != "accuracy":
+            numbers |= {f"{prefix}_{word}{name}": value for name, value in self.of()._asdict().items()}
+        for t in sorted(self.gold | self.found):
+            numbers |= {f"{prefix}_{word}{name}/{t}": value for name, value in self.of(t)._asdict().items()}
+        return numbers
+
     def __str__(self) -> str:
-        return f"precision {self.precision:5.2f}  recall {self.recall:5.2f}  F1 {self.f1:5.2f}"
+        if self.unit == "accuracy":
+            return f"word accuracy {self.accuracy:5.2f}"
+        precision, recall, f1 = self.of()
+        return f"precision {precision:5.2f}  recall {recall:5.2f}  {'word ' * (self.unit == 'word')}F1 {f1:5.2f}"
+
+    def table(self) -> Iterator[str]:
+        """Lines of a table by type, as conlleval prints it."""
+        things = "entities" if self.unit == "entity" else "tags" if self.unit == "accuracy" else "tags other than O"
+        width = max(map(len, [*self.gold, *self.found, self.unit]), default=0)
+        yield (
+            f"{self.words:,} words with {self.gold.total():,} {things}; found {self.found.total():,},"
+            f" {self.right.total():,} right; word accuracy {self.accuracy:.2f}"
+        )
+        yield f"{'':{width}}  precision  recall     F1   gold  found  right"
+        for t in sorted(self.gold | self.found):
+            p, r, f1 = self.of(t)
+            yield f"{t:{width}}  {p:9.2f}  {r:6.2f}  {f1:5.2f}  {self.gold[t]:5}  {self.found[t]:5}  {self.right[t]:5}"
 
 
-def score_tags(gold: Sequence[list[str]], found: Sequence[list[str]]) -> Score:
-    """Scores by entity, as conlleval counts them, for IOB tags; by word, without O, for plain tags."""
-    is_iob = any(is_iob_tag(tag) for tags in gold for tag in tags)
-    pick = entities if is_iob else tagged_words
-    right = in_gold = in_found = 0
+def tally(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]], tags: Iterable[str] = ()) -> Tally:
+    """Counts of all sentences.
+
+    Args:
+        gold: true tags of each sentence.
+        found: predicted tags of each sentence.
+        tags: the tags that there are; none: those of ``gold``.
+    """
+    counts = Tally(set(tags) or {tag for sentence in gold for tag in sentence})
     for gold_tags, found_tags in zip(gold, found, strict=True):
-        a, b = pick(gold_tags), pick(found_tags)
-        right, in_gold, in_found = right + len(a & b), in_gold + len(a), in_found + len(b)
-    return Score(
-        precision=100 * right / max(1, in_found),
-        recall=100 * right / max(1, in_gold),
-        f1=200 * right / max(1, in_gold + in_found),
-    )
+        counts.add(gold_tags, found_tags)
+    return counts
+
+
+def score_tags(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> Score:
+    """Precision, recall and F1 of all sentences, as :class:`Tally` counts them."""
+    return tally(gold, found).of()
 
 
 def entities(tags: Sequence[str]) -> set[tuple[int, int, str]]:
@@ -74,10 +147,14 @@ def best_threshold(s: Tensor, is_entity: Tensor) -> float:
 
 
 def by_majority(train: Iterable[Sentence]) -> Callable[[Sentence], list[str]]:
-    """Majority baseline: the most frequent tag of each word in training; O for unseen words."""
+    """Majority baseline: the most frequent tag of each word in training; for unseen words O, or where there is none
+    the most frequent tag of all."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    total = Counter[str]()
     for sentence in train:
         for word, tag in zip(*sentence, strict=True):
             counts[word][tag] += 1
+            total[tag] += 1
     most = {word: tags.most_common(1)[0][0] for word, tags in counts.items()}
-    return lambda sentence: [most.get(word, OUTSIDE) for word in sentence.words]
+    unseen = OUTSIDE if OUTSIDE in total or not total else total.most_common(1)[0][0]
+    return lambda sentence: [most.get(word, unseen) for word in sentence.words]
