@@ -3,6 +3,7 @@
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -72,6 +73,8 @@ class ColumnFile(Iterable[Sentence]):
         check_choice("scheme", scheme, SCHEMES)
         self.name = str(path) if isinstance(path, str | PathLike) else getattr(path, "name", "stream")
         self.source, self.tagged = _repeatable(path), tagged
+        if self.source is not path and not isinstance(self.source, str | PathLike):
+            weakref.finalize(self, self.source.close)
         self.encoding = encoding_of(self.source, encoding)
         self.survey = Survey(self.name, self._rows(), word_column, tag_column, tagged)
         self.scheme = detect(self.survey.pairs if self.survey.columns and tagged else {}, scheme)
@@ -150,7 +153,7 @@ def _repeatable(source: Source) -> Source:
             return _repeatable(pipe)
     if source.seekable():
         return source
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as its reader
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its reader
     shutil.copyfileobj(source, copy)
     copy.seek(0)
     return copy

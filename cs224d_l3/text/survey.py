@@ -61,7 +61,7 @@ class Survey:
         self._misfits, self._fitting = 0, Counter[tuple[bool, str]]()
         self._count, self._sentences, self._before = -1, 0, dict[int, str]()
         self._counts = self._integers = self._tag_like = True  # of the first column, so far
-        self._inside = False
+        self._inside, self._first_numbers = False, tuple[str, ...](("0", "1"))
         held = []
         for row in rows:
             if not row.fields:
@@ -108,7 +108,7 @@ class Survey:
             self._begin(row, len(fields))
         self._sentences += not self._inside
         self._follow(fields[0])
-        if not (self.columns > 2 and RANGE.fullmatch(fields[0])):
+        if not (self._counts and self.columns > 2 and RANGE.fullmatch(fields[0])):
             for column in self._candidates:
                 self._add(column, fields[column])
         self._inside = True
@@ -133,11 +133,11 @@ class Survey:
         if RANGE.fullmatch(field):
             return
         self._integers = self._integers and field.isdecimal()
-        self._counts = self._counts and field in {str(self._count + 1), *(() if self._inside else ("0", "1"))}
-        self._count = int(field) if self._counts else -1
+        self._counts = self._counts and field in {str(self._count + 1), *self._first_numbers}
+        self._count, self._first_numbers = int(field) if self._counts else -1, ()
 
     def _end_sentence(self) -> None:
-        self._inside, self._before = False, {}
+        self._inside, self._before, self._first_numbers = False, {}, ("0", "1")
 
     # ------------------------------------------------------------------------------------------- columns
 
