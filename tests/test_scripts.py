@@ -20,7 +20,7 @@ from cs224d_l3.text.files import load_checkpoint, save_checkpoint
 from running import run, start
 from train_window import Corpus, Settings, Tagging, build_tagger, read_corpus
 from training.batches import Epoch
-from training.scores import best_threshold, by_majority, entities, score_tags, win_rate
+from training.scores import best_threshold, by_majority, entities, score_tags, tally, win_rate
 
 ROOT = Path(__file__).parents[1]
 
@@ -101,6 +101,65 @@ def test_tagging_a_sentence_a_file_and_standard_input(trained) -> None:
     tagger = Tagger.load(folder / "runs" / "window.pt")  # the same from Python
     assert [(word, tag) for word, tag, _ in tagger.tag("Zoe lives in Paris.")] == list(zip(words, tags, strict=True))
     assert tagger.tag(list(words)) == tagger.tag_all([words])[0]
+
+
+def test_words_set_apart_and_column_files_are_tagged_as_they_stand(trained) -> None:
+    folder, _ = trained
+    words = ["Ann", "can't", "(see)", "U.S.-led", "e-mail:", "a\u00a0b"]
+
+    def tagged(*arguments: object, stdin: str = "") -> list[str]:
+        result = run("tag", *arguments, cwd=folder, stdin=stdin)
+        assert result.returncode == 0, result.stderr
+        return [line.split("\t")[0] for line in result.stdout.split("\n")]
+
+    line = " ".join(words)
+    assert tagged(line)[:4] == ["Ann", "can't", "(", "see"]
+    assert tagged("--tokenized", line) == tagged("--tokenized", "--file", "-", stdin=line) == [*words, "", ""]
+    columns = "# id 1\n" + "".join(f"{word}\tNN\n" for word in words)
+    assert tagged("--columns", "--file", "-", stdin=columns) == [*words, "", ""]
+    (folder / "words.txt").write_text("\n".join(words) + "\n\nHal\n", encoding="utf-16")
+    assert tagged("--columns", "--file", "words.txt") == [*words, "", "Hal", "", ""]
+    (folder / "latin.txt").write_text("Zoë\n", encoding="latin-1")
+    assert "--encoding" in run("tag", "--file", "latin.txt", cwd=folder).error
+    assert tagged("--file", "latin.txt", "--encoding", "latin-1")[0] == "Zoë"
+    for wrong in (["--columns", "a"], ["--score", "a"], ["--score", "--tokenized", "--file", "words.txt"]):
+        assert run("tag", *wrong, cwd=folder).returncode == 2
+
+
+def test_a_file_with_tags_is_scored(trained) -> None:
+    folder, result = trained
+    (folder / "gold.txt").write_text("1\tAnn\tO\n2\tlives\tO\n3\tin\tO\n4\tOslo\tS-LOC\n5\t.\tO\n\n1\tHal\tS-PER\n")
+    scored = run("tag", "--score", "--file", "gold.txt", cwd=folder)
+    assert scored.stdout.splitlines()[-1].startswith("precision 100.00  recall 50.00  F1 66.67")
+    assert "LOC        100.00  100.00  100.00      1      1      1" in scored.stdout
+    assert "word in column 2, tag in column 3 of 3, parted by tabs; tags IOBES" in scored.stderr
+    dev = next(line for line in result.stdout.splitlines() if line.startswith("dev  precision"))
+    assert run("tag", "--score", "--file", "other.txt", cwd=folder).stdout.splitlines()[-1] == dev.removeprefix("dev  ")
+    (folder / "plain.txt").write_text("Ann PER\n")
+    assert re.search(
+        "file must have tags of entities.*'PER'", run("tag", "--score", "--file", "plain.txt", cwd=folder).error
+    )
+
+
+def test_parts_of_speech_are_learned_and_never_called_f1(trained) -> None:
+    folder, _ = trained
+    text = "# text = Ann lives\n1\tAnn\t_\tPROPN\t_\t_\t_\t_\t_\t_\n2\tlives\t_\tVERB\t_\t_\t_\t_\t_\t_\n\n"
+    (folder / "pos.conllu").write_text(text * 10)
+    files = ("--train", "pos.conllu", "--dev", "pos.conllu", "--out", "pos.pt")
+    result = run("train_window", *files, *SMALL, "--epochs", 3, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert "word in column 2, tag in column 4 of 10" in result.stdout
+    assert "10 comments left out" in result.stdout
+    assert "dev  word accuracy 100.00" in result.stdout
+    assert not re.search(r"F1 +\d", result.stdout)
+    last = json.loads((folder / "pos.jsonl").read_text().splitlines()[-1])
+    assert last["dev_accuracy"] == last["dev_word_recall/VERB"] == 100
+    assert not any("f1" in name and "/" not in name for name in last)
+    scored = run("tag", "--score", "--file", "pos.conllu", "--checkpoint", "pos.pt", cwd=folder)
+    assert scored.stdout.splitlines()[-1] == "word accuracy 100.00"
+    assert "Ann\tPROPN\t" in run("tag", "Ann lives", "--checkpoint", "pos.pt", cwd=folder).stdout
+    (folder / "one.txt").write_text("a X\n\nb X\n")
+    assert re.search("train.*two tags.*'X'.*--tag-column", run("train_window", "--train", "one.txt", cwd=folder).error)
 
 
 def test_max_margin_prints_how_often_the_true_window_wins(trained) -> None:
@@ -226,6 +285,40 @@ def test_plain_tags_are_counted_by_word() -> None:
     assert score_tags([["O"]], [["O"]]) == (0, 0, 0)
 
 
+CONLLEVAL = ["O I-PER I-PER B-PER O I-LOC".split()], ["O I-PER I-PER I-PER O B-LOC".split()]
+
+
+def test_scores_are_counted_by_type_as_conlleval_does() -> None:
+    counts = tally(*CONLLEVAL)
+    assert counts.unit == "entity"
+    assert counts.of("LOC") == (100, 100, 100)
+    assert counts.of("PER") == (0, 0, 0)
+    assert counts.of("ORG") == (0, 0, 0)
+    assert list(counts.table()) == [
+        "6 words with 3 entities; found 2, 1 right; word accuracy 66.67",
+        "        precision  recall     F1   gold  found  right",
+        "LOC        100.00  100.00  100.00      1      1      1",
+        "PER          0.00    0.00   0.00      2      1      0",
+    ]
+    assert str(counts) == "precision 50.00  recall 33.33  F1 40.00"
+    numbers = counts.numbers("dev")
+    assert (numbers["dev_f1"], numbers["dev_f1/LOC"], numbers["dev_recall/PER"]) == pytest.approx((40, 100, 0))
+
+
+def test_every_number_has_its_own_name() -> None:
+    words = tally([["X", "O", "X"]], [["X", "X", "O"]])
+    assert (words.unit, str(words)) == ("word", "precision 50.00  recall 50.00  word F1 50.00")
+    assert "dev_f1" not in words.numbers("dev")
+    assert words.numbers("dev")["dev_word_f1"] == words.criterion == 50
+    classes = tally([["X", "Y", "X"]], [["X", "X", "X"]])
+    assert (classes.unit, str(classes)) == ("accuracy", "word accuracy 66.67")
+    assert classes.criterion == classes.numbers("dev")["dev_accuracy"] == pytest.approx(200 / 3)
+    assert not any(name in classes.numbers("dev") for name in ("dev_f1", "dev_word_f1"))
+    assert classes.numbers("dev")["dev_word_recall/Y"] == 0
+    # a part of the data without entities is counted as the whole is
+    assert tally([["O"]], [["O"]], ["O", "I-X"]).unit == "entity"
+
+
 def test_win_rate_counts_all_pairs() -> None:
     generator = torch.Generator().manual_seed(0)
     s = torch.randint(6, (40,), generator=generator).double()
@@ -252,6 +345,8 @@ def test_the_threshold_is_the_best_of_all() -> None:
 def test_majority_is_the_most_frequent_tag_of_a_word() -> None:
     majority = by_majority([Sentence(["a", "b", "a", "a"], ["X", "X", "O", "X"])])
     assert majority(Sentence(["a", "b", "new"], ["O", "O", "O"])) == ["X", "X", "O"]
+    without_o = by_majority([Sentence(["a", "b", "c"], ["X", "Y", "Y"])])
+    assert without_o(Sentence(["a", "new"], ["X", "X"])) == ["X", "Y"]
 
 
 SENTENCES = [Sentence("Ann saw Paris saw".split(), ["O", "O", "LOC", "O"])]
@@ -273,6 +368,19 @@ def test_given_vectors_are_the_networks_and_their_words_are_not_rare(tmp_path: P
     cased, _ = build_tagger(Settings(vectors=path, capitalisation=False, suffixes=()), CORPUS)
     assert cased.model.input.L.weight[cased.vocabulary.words.index("Paris")].tolist() == [8, 8]
     assert cased.features == list(cased.model.input.C) == []
+
+
+@pytest.mark.parametrize("capitalisation", [True, False])
+def test_vectors_of_padding_and_unknown_word_are_their_own(tmp_path: Path, capitalisation: bool) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("<unk> 1 2\n<pad> 3 4\nsaw 5 6\n")
+    tagger, has_vector = build_tagger(Settings(vectors=path, capitalisation=capitalisation), CORPUS)
+    vectors = tagger.model.input.L.weight
+    assert vectors[:2].tolist() == [[3, 4], [1, 2]]
+    assert has_vector[:2].all()
+    path.write_text("<unk> 1 2\nforeign 3 4\n")
+    with pytest.raises(ValueError, match=r"vectors\.txt.*none"):
+        build_tagger(Settings(vectors=path), CORPUS)
 
 
 def test_batches_hold_every_window_once_in_a_new_order() -> None:

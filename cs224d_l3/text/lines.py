@@ -66,7 +66,8 @@ def read_lines(source: Source, encoding: str = "utf-8", longest: int = -1) -> It
                 yield f"{name}:{number}", line.rstrip("\n").removeprefix("\ufeff")
                 number += line.endswith("\n")
         except UnicodeError as error:  # of codecs that know no error handlers
-            raise ValueError(f"{name}:{number}: expected text in {codec}, but {error}") from error
+            reason = f"{error}; encoding (--encoding) names another, such as utf-8 or utf-16-le"
+            raise ValueError(f"{name}:{number}: expected text in {codec}, but {reason}") from error
         finally:
             if not is_path:
                 text.detach()  # the stream stays open
