@@ -142,6 +142,7 @@ READ: list[tuple[str, str | bytes, dict[str, Any], str]] = [
     ("big-endian without a mark", "a O\n".encode("utf-16-be"), {}, "!file:1: ~0x00~utf-16-be"),
     ("UTF-16, said", "a O\n".encode("utf-16-le"), {"encoding": "utf-16-le"}, "a=O"),
     ("UTF-16 cut short", "a O\nb O".encode("utf-16")[:-1], {}, "!file:2: ~UTF-16"),
+    ("UTF-16 by its mark alone", b"\xff\xfea O\n\xd8", {}, "!file:1: ~UTF-16~byte order mark~not UTF-8"),
     ("UTF-32", "a O\n".encode("utf-32"), {}, "a=O"),
     ("UTF-8 with its mark", "\ufeffa O\nb B-X\n", {}, "a=O b=B-X"),
     ("mark against what was said", "\ufeffé O\n", {"encoding": "latin-1"}, "é=O"),

@@ -295,7 +295,7 @@ def test_scores_are_counted_by_type_as_conlleval_does() -> None:
     assert counts.of("PER") == (0, 0, 0)
     assert counts.of("ORG") == (0, 0, 0)
     assert list(counts.table()) == [
-        "6 words with 3 entities; found 2, 1 right; word accuracy 66.67",
+        "6 words with 3 entities; found 2, 1 right; word accuracy 83.33",
         "        precision  recall     F1   gold  found  right",
         "LOC        100.00  100.00  100.00      1      1      1",
         "PER          0.00    0.00   0.00      2      1      0",
@@ -315,6 +315,9 @@ def test_every_number_has_its_own_name() -> None:
     assert classes.criterion == classes.numbers("dev")["dev_accuracy"] == pytest.approx(200 / 3)
     assert not any(name in classes.numbers("dev") for name in ("dev_f1", "dev_word_f1"))
     assert classes.numbers("dev")["dev_word_recall/Y"] == 0
+    # the same in every scheme
+    iob1, iob2 = [["I-X", "O", "I-X"]], [["B-X", "O", "B-X"]]
+    assert tally(iob1, iob2).accuracy == tally(iob2, iob1).accuracy == 100
     # a part of the data without entities is counted as the whole is
     assert tally([["O"]], [["O"]], ["O", "I-X"]).unit == "entity"
 

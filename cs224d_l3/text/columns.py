@@ -75,7 +75,7 @@ class ColumnFile(Iterable[Sentence]):
         self.source, self.tagged = _repeatable(path), tagged
         if self.source is not path and not isinstance(self.source, str | PathLike):
             weakref.finalize(self, self.source.close)
-        self.encoding = encoding_of(self.source, encoding)
+        self.encoding, self.found_encoding = encoding, encoding_of(self.source, encoding)
         self.survey = Survey(self.name, self._rows(), word_column, tag_column, tagged)
         self.scheme = detect(self.survey.pairs if self.survey.columns and tagged else {}, scheme)
         first = next(iter(self), None) if self.survey.columns else None
@@ -137,7 +137,7 @@ class ColumnFile(Iterable[Sentence]):
         return (
             f"{self.name}: word in column {survey.word + 1}{f', tag in column {survey.tag + 1}' * tagged} of"
             f" {survey.columns}, parted by {'tabs' if survey.tabs else 'blanks'};"
-            f"{f' tags {self.scheme};' * tagged} {self.encoding};"
+            f"{f' tags {self.scheme};' * tagged} {self.found_encoding};"
             f" {comments} comment{'s' * (comments != 1)} left out;"
             f" first sentence: {first if len(first) <= 120 else first[:120] + ' ...'}"
         )

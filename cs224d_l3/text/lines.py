@@ -62,7 +62,7 @@ def read_lines(source: Source, encoding: str = "utf-8", longest: int = -1) -> It
                 line, rest = line[:cut], line[cut:]
                 if "\0" in line or (not line.isascii() and INVALID.search(line)):
                     wrong = min(line.find(c) for c in re.findall("[\0\udc00-\udcff]", line))
-                    raise ValueError(f"{name}:{number}: {_advice(codec, ord(line[wrong]) & 0xFF, head)}")
+                    raise ValueError(f"{name}:{number}: {_advice(encoding, codec, ord(line[wrong]) & 0xFF, head)}")
                 yield f"{name}:{number}", line.rstrip("\n").removeprefix("\ufeff")
                 number += line.endswith("\n")
         except UnicodeError as error:  # of codecs that know no error handlers
@@ -102,7 +102,10 @@ def _decode(file: BinaryIO, codec: str) -> io.TextIOWrapper:
         raise ValueError(message) from error
 
 
-def _advice(codec: str, byte: int, head: bytes) -> str:
+def _advice(encoding: str, codec: str, byte: int, head: bytes) -> str:
+    if codec != encoding:
+        marked = f"{codec.removesuffix('-sig').upper()} text, as the byte order mark says, not {encoding.upper()}"
+        return f"expected {marked}, got the byte {byte:#04x}"
     likely = "utf-16-le" if head[1:2] == b"\0" else "utf-16-be" if head[:1] == b"\0" else "latin-1"
-    expected = f"expected {codec.removesuffix('-sig').upper()} text, got the byte {byte:#04x}"
-    return expected + f"; encoding (--encoding) names another, such as {likely}"
+    got = f"got the byte {byte:#04x}; encoding (--encoding) names another, such as {likely}"
+    return f"expected {codec.upper()} text, {got}"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cs224d_l3.text.columns import Sentence
-from cs224d_l3.text.schemes import OUTSIDE, is_iob_tag
+from cs224d_l3.text.schemes import OUTSIDE, convert_iob, is_iob_tag
 
 
 class Score(NamedTuple):
@@ -42,6 +42,8 @@ class Tally:
         a, b = pick(gold), pick(found)
         for counts, those in ((self.right, a & b), (self.gold, a), (self.found, b)):
             counts.update(each[-1] for each in those)
+        if self.unit == "entity":  # the accuracy depends on the scheme
+            gold, found = convert_iob(gold, "IOB2"), convert_iob(found, "IOB2")
         self.words += len(gold)
         self.right_words += sum(x == y for x, y in zip(gold, found, strict=True))
 
@@ -52,7 +54,7 @@ class Tally:
 
     @property
     def accuracy(self) -> float:
-        """Words with the right tag in per cent, O included."""
+        """Words with the right tag in per cent, O included; of entities the tags in IOB2."""
         return 100 * self.right_words / max(1, self.words)
 
     @property
