@@ -85,7 +85,7 @@ def batches(text: Iterable[Sentence]) -> Iterator[list[Sentence]]:
 
 def score(tagger: Tagger, text: Iterable[Sentence]) -> Tally:
     """Counts of right tags; for a max-margin network those of the file are read as ENTITY and O."""
-    tally = Tally(tagger.tags)
+    tally = Tally(tagger.output_tags)
     for batch in batches(text):
         for sentence, tagged in zip(batch, tagger.tag_all([s.words for s in batch]), strict=True):
             gold = sentence.tags
@@ -94,7 +94,8 @@ def score(tagger: Tagger, text: Iterable[Sentence]) -> Tally:
             for tag in gold:
                 if tag != OUTSIDE and is_iob_tag(tag) != (tally.unit == "entity"):
                     expected = "tags of entities" if tally.unit == "entity" else "plain tags"
-                    raise ValueError(f"file must have {expected}, as the network, {' '.join(tagger.tags)}, got {tag!r}")
+                    tags = " ".join(sorted(tagger.output_tags))
+                    raise ValueError(f"file must have {expected}, as the network, {tags}, got {tag!r}")
             tally.add(gold, [tag for _, tag, _ in tagged])
     return tally
 
