@@ -238,9 +238,9 @@ def train(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Benchmark Functions, AdaGrad, window network and language models against torch; arguments are passed to each."""
+    """Benchmark Functions, AdaGrad, window networks and language models against torch; arguments go to each."""
     install(session)
-    for benchmark in ("functions", "adagrad", "train", "language-models"):
+    for benchmark in ("functions", "adagrad", "train", "margin", "language-models"):
         session.run("python", "scripts/benchmark.py", benchmark, *session.posargs)
 
 

@@ -131,7 +131,7 @@ def peak_rates(device: str) -> tuple[float, float]:
     return 2 * 2048**3 / product, 2 * 4 * 2**24 / copy
 
 
-def train(
+def margin(
     device: Literal["cpu", "cuda"] = "cpu",
     threads: int = torch.get_num_threads(),
     unit: Literal["sigmoid", "tanh", "hardtanh", "softsign", "relu", "leaky_relu"] = "tanh",

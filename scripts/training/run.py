@@ -76,15 +76,10 @@ class Run:
             total=len(batches), initial=first, desc=f"epoch {self.epoch}", unit="batch", leave=False, disable=hidden
         ) as bar:
             while self.position < len(batches):
-                self._update(batches[self.position])
-                self.position += 1
-                self.step += 1
+                self.take_step(batches)
                 bar.update()
                 if self.step % 100 == 0:
-                    J = self.total / max(self.examples, 1)
-                    bar.set_postfix_str(self.task.describe(J))
-                    self._record(loss=J)
-                self._checkpoint()
+                    bar.set_postfix_str(self.task.describe(self.total / max(self.examples, 1)))
         total, examples, done = self.processes.all_reduce(self.total, self.examples, self.examples - before)
         speed = done / (time.perf_counter() - start)
         self.task.after_epoch()
@@ -106,6 +101,15 @@ class Run:
         self.order = self.generator.get_state()
         self.save()
         self._stop(self._received_signal())
+
+    def take_step(self, batches: Sequence[Sequence[Tensor]]) -> None:
+        """The update of the next batch, a record every 100, and a checkpoint if it is due."""
+        self._update(batches[self.position])
+        self.position += 1
+        self.step += 1
+        if self.step % 100 == 0:
+            self._record(loss=self.total / max(self.examples, 1))
+        self._checkpoint()
 
     def _update(self, batch: Sequence[Tensor]) -> None:
         (shard, weight), state = self.processes.shard(batch), self.task.state
