@@ -238,8 +238,7 @@ def main() -> None:
         training.fit()
         if processes.is_first:
             task.tagger = Tagger.load(settings.out, processes.device)
-            for line in task.tables():
-                training.log(line)
+            training.log("\n".join(task.tables()))
             print(f"best epoch {training.best_epoch}, saved in {settings.out}; trained for {training.seconds:.0f} s")
             print("\n".join(task.report()))
 

@@ -65,6 +65,7 @@ READ: list[tuple[str, str | bytes, dict[str, Any], str]] = [
     ("CoNLL-U, column chosen", "1\ta\t_\tX\tNN\t_\t_\t_\t_\t_\n", {"tag_column": 5}, "a=NN"),
     ("CoNLL-U without tags", "1\ta\t_\t_\t_\t_\t_\t_\t_\t_\n", {}, "!file: ~column 4 of 10~'_'~--tag-column"),
     ("numbers in three columns", "1 a O\n2 b B-X\n\n1 c O\n", {}, "a=O b=B-X / c=O"),
+    ("numbers with a full stop", "1. a O\n2. b B-X\n", {}, "a=O b=B-X"),
     ("numbers from 0", "0 a O\n1 b B-X\n\n0 c O\n", {}, "a=O b=B-X / c=O"),
     ("numbers through the file", "1 a O\n2 b B-X\n\n3 c O\n", {}, "a=O b=B-X / c=O"),
     ("numbers of sentences", "1 a O\n1 b B-X\n\n2 c O\n", {}, "!file: ~column 1~numbers~word_column (--word-column)"),

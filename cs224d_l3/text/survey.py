@@ -132,6 +132,7 @@ class Survey:
         self._tag_like = self._tag_like and (field == OUTSIDE or is_iob_tag(field))
         if RANGE.fullmatch(field):
             return
+        field = field.rstrip(".)")
         self._integers = self._integers and field.isdecimal()
         self._counts = self._counts and field in {str(self._count + 1), *self._first_numbers}
         self._count, self._first_numbers = int(field) if self._counts else -1, ()
