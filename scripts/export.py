@@ -22,7 +22,7 @@ from torch import nn
 from torch.export import Dim
 
 from cs224d_l3 import RecurrentLanguageModel
-from cs224d_l3.text.files import atomic_write, check_output, load_checkpoint, write_vectors
+from cs224d_l3.text.files import atomic_write, check_input, check_output, load_checkpoint, write_vectors
 from cs224d_l3.text.generator import Generator
 from cs224d_l3.text.tagger import Tagger
 from training.command import run
@@ -53,6 +53,7 @@ def export(model: nn.Module, inputs: list[Any]) -> torch.export.ExportedProgram:
 
 def main() -> None:
     settings = tyro.cli(Settings)
+    check_input("checkpoint", settings.checkpoint, "; train_window.py and train_language_model.py write one")
     content = load_checkpoint(settings.checkpoint, {"model", "words"})
     program = settings.program
     if program is None and settings.vectors is None:

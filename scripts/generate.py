@@ -14,6 +14,7 @@ import tyro
 
 from cs224d_l3._checks import check_number, check_size
 from cs224d_l3.text import Generator
+from cs224d_l3.text.files import check_input
 from training.command import pick_device, run
 
 
@@ -51,6 +52,7 @@ class Settings:
 
 def main() -> None:
     settings = tyro.cli(Settings)
+    check_input("checkpoint", settings.checkpoint, "; train_language_model.py writes one")
     torch.set_num_threads(settings.threads)
     generator = Generator.load(settings.checkpoint, pick_device(settings.device))
     if settings.nearest is None:

@@ -13,6 +13,7 @@ import tyro
 
 from cs224d_l3.text.columns import Sentence
 from cs224d_l3.text.corpora import read_text, split_blanks, tokenize
+from cs224d_l3.text.files import check_input
 from cs224d_l3.text.schemes import ENTITY, OUTSIDE, is_iob_tag
 from cs224d_l3.text.tagger import Tagger
 from training.columns import ColumnSettings
@@ -102,6 +103,8 @@ def score(tagger: Tagger, text: Iterable[Sentence]) -> Tally:
 
 def main() -> None:
     settings = tyro.cli(Settings)
+    check_input("checkpoint", settings.checkpoint, "; train_window.py writes one")
+    check_input("file", None if settings.file == Path("-") else settings.file)
     tagger = Tagger.load(settings.checkpoint, pick_device(settings.device))
     text = read(settings)
     if settings.score:

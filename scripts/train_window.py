@@ -80,7 +80,7 @@ class Settings(ColumnSettings, RunSettings):
     """L2 penalty (lambda) on the weight matrices."""
     dropout: float = 0.5
     """Dropout probability of the network's input."""
-    average: float = 1.0
+    average: float = 0.0
     """Epochs over which the weights are averaged (Polyak and Juditsky, 1992); 0: the last weights."""
     unknown: float = 0.5
     """Probability of reading a word as unknown in training, if seen once and without a pretrained vector."""

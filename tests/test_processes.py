@@ -1,5 +1,6 @@
 """Training in two processes."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,14 +10,14 @@ import torch
 
 from cs224d_l3.text.files import load_checkpoint
 from running import Result, start
-from trainings import SMALL, TRAINERS, train
+from trainings import SMALL, TRAINERS, assert_same, state, train
 
 ROOT = Path(__file__).parents[1]
 
 
-def torchrun(folder: Path, script: Path, *arguments: object, **environment: str) -> Result:
+def torchrun(folder: Path, script: Path, *arguments: object, restarts: int = 0, **environment: str) -> Result:
     local = ("--standalone", "--local-addr", "127.0.0.1")  # where the name of the machine leads nowhere
-    command = ("-m", "torch.distributed.run", *local, "--nproc-per-node", 2, "--")
+    command = ("-m", "torch.distributed.run", *local, "--nproc-per-node", 2, "--max-restarts", restarts, "--")
     return start(*command, script, *arguments, cwd=folder, OMP_NUM_THREADS="1", **environment)
 
 
@@ -72,3 +73,42 @@ def test_a_fault_in_one_process_ends_all(tmp_path: Path) -> None:
     result = torchrun(tmp_path, tmp_path / "fault.py", PYTHONPATH=str(ROOT / "scripts"))
     assert result.returncode == 1
     assert "AssertionError: a fault" in result.stderr
+
+
+KILLED = """
+import os
+import signal
+import sys
+from importlib import import_module
+
+from training.command import run
+from training.run import Run
+
+step, update = int(sys.argv.pop(1)), Run._update
+
+
+def disturbed(self, batch):
+    if self.step == step and self.processes.rank == 1 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        os.kill(os.getpid(), signal.SIGKILL)
+    update(self, batch)
+
+
+Run._update = disturbed
+run(import_module(sys.argv.pop(1)).main)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_available() or sys.platform == "win32", reason="needs gloo")
+@pytest.mark.parametrize(("kind", "step"), [("softmax", 13), ("window", 30)])  # in the second epoch
+def test_a_worker_that_is_killed_is_started_again_and_goes_on(folder: Path, kind: str, step: int) -> None:
+    script, *own = TRAINERS[kind]
+    (folder / "killed.py").write_text(KILLED)
+    places = {"PYTHONPATH": os.pathsep.join(map(str, [ROOT, ROOT / "scripts"]))}
+    whole = torchrun(folder, ROOT / "scripts" / f"{script}.py", *own, *SMALL, "--out", "whole.pt")
+    assert whole.returncode == 0, whole.stderr
+    command = (folder / "killed.py", step, script, *own, *SMALL, "--out", "killed.pt", "--resume", "auto")
+    result = torchrun(folder, *command, restarts=1, **places)
+    assert result.returncode == 0, result.stderr
+    assert "resuming in epoch 2" in result.stdout
+    assert_same(state(folder, "killed"), state(folder, "whole"))

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,47 @@ def test_a_run_that_has_ended_goes_on_for_more_epochs(folder: Path) -> None:
     more = run("train_window", "--resume", "--out", "softmax.pt", "--epochs", 5, cwd=folder)
     assert more.returncode == 0, more.stderr
     assert_same(state(folder, "softmax"), expected)
+
+
+@pytest.mark.parametrize("kind", ["softmax", "window", "vectors"])
+def test_one_command_begins_a_run_and_goes_on_with_it(folder: Path, kind: str) -> None:
+    """As a machine runs it that may be taken away at any time."""
+    train(folder, kind)
+    expected = state(folder, kind)
+    for path in folder.glob(f"{kind}.*"):
+        path.unlink() if path.is_file() else shutil.rmtree(path)
+    command = ("--save-every", 0, "--resume", "auto")
+    for step in (3, 11):
+        with during(step, kill), pytest.raises(KilledError):
+            train(folder, kind, *command)
+    result = train(folder, kind, *command)
+    assert result.returncode == 0, result.stderr
+    assert "after 11 updates" in result.stdout
+    assert_same(state(folder, kind), expected)
+    assert "resuming in epoch" in train(folder, kind, *command).stdout  # it has ended: nothing is left to do
+    assert not (folder / f"{kind}.1.last.pt").exists()
+    assert "resuming" not in train(folder, kind, "--resume", "no").stdout
+    assert (folder / f"{kind}.1.last.pt").exists()
+
+
+@pytest.mark.parametrize("kind", ["softmax", "window", "vectors"])
+def test_a_run_whose_best_model_is_gone_says_so(folder: Path, kind: str) -> None:
+    train(folder, kind)
+    (folder / f"{kind}.pt").unlink()
+    for resume in ("yes", "auto"):
+        result = train(folder, kind, "--resume", resume)
+        assert result.returncode == 2
+        assert re.search(rf"resume.*{kind}\.last\.pt without {kind}\.pt: put it back.*anew", result.error)
+
+
+def test_a_run_without_a_setting_that_alters_the_result_is_refused(folder: Path) -> None:
+    """As those of earlier versions are."""
+    train(folder, "softmax")
+    content = state(folder, "softmax")
+    del content["settings"]["scheme"]
+    save_checkpoint(folder / "softmax.last.pt", content)
+    assert re.search(r"resume.*scheme from none to IOBES.*--accept-changes", train(folder, "softmax", "--resume").error)
+    assert train(folder, "softmax", "--resume", "--accept-changes").returncode == 0
 
 
 def test_going_on_with_other_settings_or_data_is_refused(folder: Path) -> None:

@@ -242,6 +242,28 @@ def test_tag_refuses_what_is_no_checkpoint(trained) -> None:
     assert run("tag", cwd=folder).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("script", "option"),
+    [
+        *(("train_window", option) for option in ("train", "dev", "test", "vectors")),
+        *(("train_language_model", option) for option in ("train", "dev", "test")),
+        *(("train_vectors", option) for option in ("train", "dev")),
+        *(("tag", option) for option in ("checkpoint", "file")),
+        ("generate", "checkpoint"),
+        ("export", "checkpoint"),
+    ],
+)
+def test_a_missing_file_is_named_with_its_option(trained, script: str, option: str) -> None:
+    folder, _ = trained
+    needed = ["--train", "train.txt"] if option in ("dev", "test", "vectors") else []
+    needed += ["a"] if (script, option) == ("tag", "checkpoint") else []
+    for name, what in (("nowhere.txt", "missing"), (".", "a folder")):
+        given = [name] if script == "export" else [f"--{option}", name]
+        result = run(script, *needed, *given, cwd=folder)
+        assert result.returncode == 2
+        assert re.search(rf"error: {option} must be a file.*{re.escape(name)} \({what}\)", result.error)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script", ["train_window", "tag", "train_language_model", "train_vectors", "generate"])
 def test_scripts_start_by_themselves_and_show_their_settings(script: str, tmp_path: Path) -> None:

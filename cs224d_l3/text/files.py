@@ -36,6 +36,14 @@ def check_output(path: Path) -> None:
         raise ValueError(f"out must be in a writable folder, got {path}")
 
 
+def check_input(name: str, path: Path | None, advice: str = "") -> None:
+    """Fail with the name of the option if its file cannot be read; None is no file."""
+    if path is None or (path.exists() and not path.is_dir() and os.access(path, os.R_OK)):
+        return
+    found = "a folder" if path.is_dir() else "unreadable" if path.exists() else "missing"
+    raise ValueError(f"{name} must be a file that can be read, got {path} ({found}){advice}")
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Temporary file in the same folder to write to; on exit it is synced and renamed to ``path``."""

@@ -48,7 +48,8 @@ class Processes:
             if device.type == "cuda":
                 self.device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
                 torch.cuda.set_device(self.device)
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=1))
+            backend, timeout = "nccl" if device.type == "cuda" else "gloo", timedelta(days=1)
+            dist.init_process_group(backend, timeout=timeout, store=_store(), rank=self.rank, world_size=self.count)
 
     def shard(self, batch: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], float]:
         """Shard of a batch for this process, and the weight of its mean loss in the average over the processes."""
@@ -121,6 +122,17 @@ class Processes:
         gathered: list[Any] = [None] * self.count
         dist.all_gather_object(gathered, value)
         return gathered
+
+
+def _store() -> dist.Store:
+    """The store of torchrun, under a prefix of its own for every restart.
+
+    torchrun keeps the store over restarts, and the addresses of the processes that have ended in it: those that are
+    started in their place would wait for them. The number of restarts is the same in all processes on one machine only.
+    """
+    store, *_ = next(dist.rendezvous("env://"))
+    is_one_machine = os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"]
+    return dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if is_one_machine else "", store)
 
 
 @contextmanager

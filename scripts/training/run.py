@@ -47,12 +47,13 @@ class Run:
         """Train up to the last epoch, or until early stopping."""
         if self.processes.rank:  # rank 0 draws the random numbers of a single process
             torch.manual_seed(self.settings.seed + self.processes.rank)
-        if self.settings.resume:
+        is_resumed = self.settings.resume == "yes"
+        if is_resumed:
             self._load()
         elif self.processes.is_first and (earlier := rename_earlier(self.settings.out)):
             self.log(f"the earlier run was renamed to {earlier}")
         if self.processes.is_first:
-            step = self.step if self.settings.resume else None
+            step = self.step if is_resumed else None
             files = self.files["records"], self.files["events"]
             self.records = Records(*files, to_plain(self.settings), step, self.epoch)
         try:
@@ -248,6 +249,11 @@ class Run:
         except (KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{path}: expected the state of a run of this script, but {reason}") from error
+        if self.best_epoch and not self.files["out"].exists():
+            raise ValueError(
+                f"resume needs the best model of the run, got {path} without {self.files['out']}: put it back, or "
+                f"train anew without --resume"
+            )
         self.finished = self.best_epoch > 0 and self.epoch - 1 - self.best_epoch >= self.settings.patience
         self.log(f"resuming in epoch {self.epoch} after {self.step} updates")
 
