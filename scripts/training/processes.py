@@ -124,15 +124,16 @@ class Processes:
         return gathered
 
 
-def _store() -> dist.Store:
-    """The store of torchrun, under a prefix of its own for every restart.
+def _store() -> Any:
+    """torchrun's store, under a prefix of its own for every restart.
 
-    torchrun keeps the store over restarts, and the addresses of the processes that have ended in it: those that are
-    started in their place would wait for them. The number of restarts is the same in all processes on one machine only.
+    The store outlives the processes, and their addresses in it: gloo in those that take their place would wait for
+    them. Only on one machine is the number of restarts the same in all processes.
     """
-    store, *_ = next(dist.rendezvous("env://"))
+    c10d: Any = dist
+    store, *_ = next(c10d.rendezvous("env://"))
     is_one_machine = os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"]
-    return dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if is_one_machine else "", store)
+    return c10d.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if is_one_machine else "", store)
 
 
 @contextmanager
