@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cs224d_l3 import UNITS
 from cs224d_l3.gradient_check.strategies import arguments
+from evidence.planted_bugs import function
 
 # ulps at 1, by type; a few of them are what two ways to round may differ by
 EPS = {dtype: torch.finfo(dtype).eps for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16)}
@@ -56,3 +57,8 @@ def assert_same_gradients(
     torch.testing.assert_close(ours(*inputs), torchs(*inputs))
     for a, b in zip(gradients(ours, *inputs, order=order), gradients(torchs, *inputs, order=order), strict=True):
         torch.testing.assert_close(a, b)
+
+
+def wrong_by(factor: float) -> Callable[..., Tensor]:
+    """tanh, its gradient off by a factor."""
+    return function(torch.tanh, lambda d, x, output: factor * d * (1 - output**2))

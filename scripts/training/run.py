@@ -137,8 +137,7 @@ class Run:
         if self.processes.count == 1 and not math.isfinite(value):
             return False
         gradients = [g for theta in self.parameters if (g := theta.grad) is not None]
-        sums = [(g._values() if g.is_sparse else g).sum() for g in gradients]
-        return bool(torch.stack(sums).sum().isfinite())
+        return bool(torch.stack([(g._values() if g.is_sparse else g).sum() for g in gradients]).sum().isfinite())
 
     def _nonfinite_message(self, value: float, batch: Sequence[Tensor]) -> str:
         """Message with step, batch and the first non-finite tensor: a parameter, a gradient, or else the loss."""
