@@ -95,6 +95,8 @@ class Settings(ColumnSettings, RunSettings):
             check_size(name, getattr(self, name))
         for length in self.suffixes:
             check_size("suffixes", length)
+        if len(set(self.suffixes)) < len(self.suffixes):
+            raise ValueError(f"suffixes must be of different lengths, got {self.suffixes}")
         check_size("split", self.split, at_least=0)
         check_odd("window", self.window)
         check_number("lr", self.lr, above=0)

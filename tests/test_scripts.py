@@ -191,6 +191,7 @@ def test_every_setting_runs(trained) -> None:
     [
         (["--lr", "-1"], r"\blr\b.*-1\.0"),
         (["--suffixes", "2", "0"], r"suffixes.*\b0\b"),
+        (["--suffixes", "2", "2"], r"suffixes.*\(2, 2\)"),
         (["--suffix-count", "0"], r"suffix_count.*\b0\b"),
         (["--d-features", "0"], r"d_features.*\b0\b"),
         (["--average", "-1"], r"average.*-1\.0"),

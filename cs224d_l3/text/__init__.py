@@ -12,6 +12,8 @@ module              contents
 ``python_corpus``   corpora that ship with Python, tagged and plain
 ``plain``           train, dev and test splits of a plain text, as word indices
 ``kneser_ney``      Kneser-Ney trigram model, the baseline of the language models
+``features``        capitalisation and suffixes, the features of a word beside itself
+``decoding``        tagging schemes of training; the most probable sequence of tags that can be
 ``tagger``          ``Tagger``: inference with a trained window network
 ``generator``       ``Generator``: inference with a trained language model
 ``arrays``          integer arrays, memory-mapped where they are too long for memory; batches

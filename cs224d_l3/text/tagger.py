@@ -153,11 +153,8 @@ class Tagger:
         if isinstance(self.model, WindowScorer):
             return (scores > self.threshold).long(), scores
         log_p = scores.log_softmax(-1)
-        tag = (
-            viterbi(log_p, windows.lengths, transitions(self.tags, self.network["scheme"]))
-            if self.network["viterbi"]
-            else log_p.argmax(-1)
-        )
+        allowed = transitions(self.tags, self.network["scheme"])
+        tag = viterbi(log_p, windows.lengths, allowed) if self.network["viterbi"] else log_p.argmax(-1)
         return tag, log_p.gather(1, tag[:, None]).squeeze(1).exp()
 
     def decode(self, indices: Sequence[int]) -> list[str]:
