@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from ._torch import (
-    eagerly,
     foreach_add,
     foreach_addcmul_,
     foreach_div,
@@ -25,7 +24,7 @@ from ._torch import (
 )
 
 _PLAIN = {Tensor, torch.nn.Parameter}
-_dtype, _device, _is_cpu, _is_sparse = map(attrgetter, ("dtype", "device", "is_cpu", "is_sparse"))
+_dtype, _device, _is_cpu, is_sparse = map(attrgetter, ("dtype", "device", "is_cpu", "is_sparse"))
 
 
 class Batch(NamedTuple):
@@ -187,11 +186,6 @@ def gather_rows(batch: Batch, scratch: Scratch) -> tuple[Batch, list[tuple[Tenso
     Returns:
         the batch, and (table, index, rows) for :func:`put_rows`.
     """
-    return _gather(batch, scratch) if any(map(_is_sparse, batch.gs)) else (batch, [])
-
-
-@eagerly
-def _gather(batch: Batch, scratch: Scratch) -> tuple[Batch, list[tuple[Tensor, Index, Tensor]]]:
     gathered, tables = Batch([], [], []), []
     for theta, g, G in zip(*batch, strict=True):
         if g.is_sparse:
@@ -204,7 +198,6 @@ def _gather(batch: Batch, scratch: Scratch) -> tuple[Batch, list[tuple[Tensor, I
     return gathered, tables
 
 
-@eagerly
 def put_rows(table: Tensor, index: Index, rows: Tensor) -> None:
     """table[index] = rows; ``index_copy_`` is faster for whole rows."""
     if len(index) > 1:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ._adagrad_kernels import Batch, Kernel, Layout, Scratch, choose, gather_rows, kernels_for, put_rows
+from ._adagrad_kernels import Batch, Kernel, Layout, Scratch, choose, gather_rows, is_sparse, kernels_for, put_rows
 from ._adagrad_state import (
     UNGROUPED,
     StepCounts,
@@ -24,6 +24,7 @@ from ._adagrad_state import (
     prevent_casts,
     restore,
 )
+from ._torch import eagerly
 
 _grad = attrgetter("grad")
 
@@ -152,12 +153,11 @@ class AdaGrad(Optimizer):
         if scale is not None:
             gs = [g / scale.to(g.device).reshape(()) for g in gs]
         self._counts.get(id(group), UNGROUPED).advance(states)
-        batch, tables = gather_rows(Batch(thetas, gs, [state["sum"] for state in states]), self._scratch)
-        known = None if tables else self._layouts.setdefault(id(group), Layout())
-        for lr, part in _by_rate(batch, states, group):
-            _update_batch(part, lr, group, known)
-        for table, index, rows in tables:
-            put_rows(table, index, rows)
+        batch = Batch(thetas, gs, [state["sum"] for state in states])
+        if any(map(is_sparse, gs)):
+            _update_rows(batch, states, group, self._scratch)
+        else:
+            _update_dense(batch, states, group, self._layouts.setdefault(id(group), Layout()))
 
     def share_memory(self) -> None:
         """Move ``sum`` and ``step`` into shared memory, for Hogwild training by several processes."""
@@ -197,6 +197,20 @@ class AdaGrad(Optimizer):
         self._counts = {id(group): restore(group, self.state) for group in self.param_groups}
         self._eps_in_sum = {id(group): group["eps"] for group in self.param_groups}
         self._scratch, self._layouts = Scratch(), {}
+
+
+def _update_dense(batch: Batch, states: list[dict[str, Any]], group: dict[str, Any], known: Layout | None) -> None:
+    for lr, part in _by_rate(batch, states, group):
+        _update_batch(part, lr, group, known)
+
+
+@eagerly  # a sparse gradient cannot be traced
+def _update_rows(batch: Batch, states: list[dict[str, Any]], group: dict[str, Any], scratch: Scratch) -> None:
+    """Of a sparse gradient the rows that it holds are updated, and put back."""
+    batch, tables = gather_rows(batch, scratch)
+    _update_dense(batch, states, group, None)
+    for table, index, rows in tables:
+        put_rows(table, index, rows)
 
 
 def _by_rate(batch: Batch, states: list[dict[str, Any]], group: dict[str, Any]) -> Iterable[tuple[Any, Batch]]:

@@ -60,7 +60,7 @@ IMPORTS = {
     "learning_rate": {"_checks", "_parameters"},
     "_adagrad_kernels": {"_torch"},
     "_adagrad_state": {"_checks"},
-    "adagrad": {"_adagrad_kernels", "_adagrad_state"},
+    "adagrad": {"_adagrad_kernels", "_adagrad_state", "_torch"},
     "text": {"__version__", "_checks", "feed_forward", "language_model", "units"},
 }
 
