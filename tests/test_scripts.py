@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 from unittest import mock
@@ -16,6 +17,7 @@ from cs224d_l3.text import Tagger
 from cs224d_l3.text.corpora import read_vectors
 from running import run, start
 from train_window import Settings
+from training.settings import read_settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -262,6 +264,14 @@ def test_a_missing_file_is_named_with_its_option(trained, script: str, option: s
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("settings", [Settings, train_language_model.Settings, train_vectors.Settings])
+def test_a_command_without_arguments_has_its_defaults(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    found = read_settings(settings)
+    assert found.resume == "no"
+    assert found.out == next(field.default for field in fields(settings) if field.name == "out")
+
+
 @pytest.mark.parametrize("script", ["train_window", "tag", "train_language_model", "train_vectors", "generate"])
 def test_scripts_start_by_themselves_and_show_their_settings(script: str, tmp_path: Path) -> None:
     result = start(ROOT / "scripts" / f"{script}.py", "--help", cwd=tmp_path)

@@ -82,7 +82,7 @@ def _arguments() -> list[str]:
     given = sys.argv[1:]
     return [
         part
-        for argument, after in zip(given, [*given[1:], "--"], strict=True)
+        for argument, after in zip(given, [*given, "--"][1:], strict=True)
         for part in ([argument, "yes"] if argument == "--resume" and after.startswith("-") else [argument])
     ]
 
