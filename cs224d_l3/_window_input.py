@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import _in_place
 from ._checks import check_indices, check_shapes
-from .layer import gradient_of_rows
+from .layer import embedding, gradient_of_rows
 from .units import Unit
 
 
@@ -24,6 +24,12 @@ def look_up(indices: Sequence[Tensor], tables: Sequence[Tensor]) -> Tensor:
     """X, with a row [L_w C_c ...] for each word w and its features c."""
     found = [t.index_select(0, i) for t, i in zip(tables, indices, strict=True)]
     return found[0] if len(found) == 1 else torch.cat(found, 1)
+
+
+def embed(indices: Sequence[Tensor], tables: Sequence[Tensor], sparse: bool) -> Tensor:
+    """x = [X_1 ... X_k] by :func:`.embedding`, (..., n), for the composed forms."""
+    (words, *kinds), (L, *C) = indices, tables
+    return torch.cat([embedding(words, L, sparse), *map(embedding, kinds, C)], -1).flatten(-2)
 
 
 def gradients_of_tables(

@@ -22,16 +22,17 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from . import _in_place
 from ._checks import check_number, check_reduction, check_shapes
+from ._dropout import dropout as drop
 from ._dropout import dropout_mask
 from ._function import Function, autocast, rows
 from ._in_place import is_unrecorded
 from ._torch import is_transformed
-from ._window_input import check_range, check_windows, error_of_unit, gradients_of_tables, look_up
-from .layer import affine, embedding
+from ._window_input import check_range, check_windows, embed, error_of_unit, gradients_of_tables, look_up
+from .layer import affine
 from .max_margin import max_margin_loss
 from .units import Unit, find_unit, sigmoid
 from .windows import Features, each_feature
@@ -97,11 +98,8 @@ def window_margin_loss(
     check_windows(_NAMES, true, W, tables)
     check_windows(_NAMES_C, other, W, tables, like=true[0])
     if is_transformed():
-        x, x_c = (
-            torch.cat([embedding(words, L, sparse), *map(embedding, kinds, tables[1:])], -1)
-            for words, *kinds in (true, other)
-        )
-        s, s_c = (affine(f(affine(nn.functional.dropout(t.flatten(-2), dropout), W, b)), U) for t in (x, x_c))
+        xs = (drop(embed(indices, tables, sparse), dropout) for indices in (true, other))
+        s, s_c = (affine(f(affine(x, W, b)), U) for x in xs)
         return max_margin_loss(s.squeeze(-1), s_c.squeeze(-1), margin, reduction)
     divisor = windows.shape[:-1].numel() if reduction == "mean" else None if reduction == "none" else 1
     settings = _Settings(unit, margin, dropout, divisor, sparse)

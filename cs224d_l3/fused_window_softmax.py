@@ -22,8 +22,8 @@ from ._dropout import dropout_mask
 from ._function import Function, autocast
 from ._in_place import is_unrecorded
 from ._torch import is_transformed
-from ._window_input import check_range, check_windows, error_of_unit, gradients_of_tables, look_up
-from .layer import affine, embedding
+from ._window_input import check_range, check_windows, embed, error_of_unit, gradients_of_tables, look_up
+from .layer import affine
 from .softmax import one_hot, softmax_cross_entropy
 from .units import Unit, find_unit, tanh
 from .windows import Features, each_feature
@@ -83,8 +83,7 @@ def window_softmax_loss(
     unit = find_unit(f)
     check_windows(_NAMES, indices, W, tables)
     if is_transformed():
-        x = torch.cat([embedding(windows, L, sparse), *map(embedding, indices[1:], tables[1:])], -1)
-        z = affine(f(affine(drop(x.flatten(-2), dropout), W, b)), U, c)
+        z = affine(f(affine(drop(embed(indices, tables, sparse), dropout), W, b)), U, c)
         return softmax_cross_entropy(z.to(torch.promote_types(z.dtype, torch.float32)), target, reduction).to(z.dtype)
     if target.shape != windows.shape[:-1]:
         expected, given = tuple(windows.shape[:-1]), tuple(target.shape)

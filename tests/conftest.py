@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and fixtures: randomness, texts to train on."""
+"""Hypothesis profiles, and fixtures: randomness, files, texts to train on."""
 
 import os
 from pathlib import Path
@@ -26,3 +26,15 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "columns.txt").write_text(COLUMNS)
     (tmp_path / "text.txt").write_text(TEXT)
     return tmp_path
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    """Writes a file of some content, and returns its path."""
+
+    def write(content: str | bytes) -> Path:
+        path = tmp_path / "file.txt"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write

@@ -205,6 +205,17 @@ def test_printed_calls_show_the_fault_when_they_are_pasted() -> None:
     by_formula = float(text.partition("by formula ")[2].split(",")[0])
     assert any(abs(by_formula - g) < 1e-8 for g in _pasted(text, trace, "trace")[-1][0].flatten().tolist())
 
+    def low(d: Tensor, x: Tensor, output: Tensor) -> Tensor:
+        return d * (1 if x.dtype == torch.float64 else 2)
+
+    def twice(x: Tensor) -> tuple[Tensor, Tensor]:
+        wrong: Tensor = function(lambda x: 1 * x, low)(x)
+        return wrong, 3 * wrong
+
+    text = failures_of(twice)["precisions"]
+    *_, (found,) = _pasted(text, twice, "twice")
+    assert found.dtype != torch.float64
+
     class Doubled(nn.Module):
         def __init__(self) -> None:
             super().__init__()

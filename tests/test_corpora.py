@@ -36,16 +36,6 @@ Peter NNP I-NP I-PER
 """
 
 
-@pytest.fixture
-def write(tmp_path: Path):
-    def write(content: str | bytes) -> Path:
-        path = tmp_path / "file.txt"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
 def test_the_shared_tasks_four_columns(write) -> None:
     assert read_columns(write(FOUR_COLUMNS)) == [(["EU", "rejects"], ["B-ORG", "O"]), (["Peter"], ["B-PER"])]
 

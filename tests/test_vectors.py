@@ -9,16 +9,6 @@ from cs224d_l3.text.corpora import PAD, UNKNOWN, read_vectors
 from cs224d_l3.text.files import write_vectors
 
 
-@pytest.fixture
-def write(tmp_path: Path):
-    def write(content: str | bytes) -> Path:
-        path = tmp_path / "file.txt"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
 def test_word_vectors(write) -> None:
     words, vectors = read_vectors(write("the 0.5 -1\n. . 2 3e-1\n"))
     assert words == ["the", ". ."]

@@ -131,6 +131,11 @@ def vjp(
     return [g.to_dense() for g in gradients]
 
 
+def is_real(x: Any) -> bool:
+    """Whether it is a floating-point tensor."""
+    return isinstance(x, Tensor) and x.is_floating_point()
+
+
 def is_equal(a: Tensor, b: Tensor) -> bool:
     """Bit by bit; NaN equals NaN."""
     return torch.equal(a.nan_to_num(), b.nan_to_num()) if a.is_floating_point() else torch.equal(a, b)

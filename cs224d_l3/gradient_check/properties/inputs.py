@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..call import Call
 from ..inputs import PROJECTIONS
+from ..point import is_real
 from ..report import PASSED, Outcome, no_verdict, not_applicable, not_supported, showing
 
 LAYOUTS: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
@@ -56,7 +57,7 @@ def _assert_expanded_like_copies(call: Call) -> Outcome:
     flat = [x[:1].expand_as(x) if isinstance(x, Tensor) and x.ndim and len(x) else x for x in call.values]
     together = {"distinct", *PROJECTIONS}  # kinds of values that equal rows would not be of
     free = {i for i in call.differentiable if not call.kinds or call.kinds[i] not in together}
-    flat = [x if i in free or not _is_real(x) else call.values[i].clone() for i, x in enumerate(flat)]
+    flat = [x if i in free or not is_real(x) else call.values[i].clone() for i, x in enumerate(flat)]
     copies = replace(call, values=[x.contiguous() if isinstance(x, Tensor) else x for x in flat])
     if not copies.is_finite:
         return PASSED
@@ -70,10 +71,6 @@ def _assert_expanded_like_copies(call: Call) -> Outcome:
         copies.assert_same_values(found[0], values, sentence)
         copies.assert_same_gradients(found[1], gradients, sentence)
     return PASSED
-
-
-def _is_real(x: Any) -> bool:
-    return isinstance(x, Tensor) and x.is_floating_point()
 
 
 def subsets(call: Call) -> Outcome:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..call import Call, flat
-from ..point import is_equal
+from ..point import is_equal, is_real
 from ..report import PASSED, GradientCheckError, Outcome, showing
 from ..spy import spied
 
@@ -49,7 +49,7 @@ def saving(call: Call) -> Outcome:
             outputs = call.outputs(arguments)
             with torch.no_grad():
                 _change(arguments[i])
-            with showing(after=[call.names[i] + _CHANGE[_is_real(x)], *_GRADIENTS]):
+            with showing(after=[call.names[i] + _CHANGE[is_real(x)], *_GRADIENTS]):
                 _assert_change_noticed(call, arguments, outputs, call.names[i])
     arguments = call.arguments()
     outputs = call.outputs(arguments)
@@ -66,12 +66,8 @@ _CHANGE = {True: ".detach().mul_(-0.5).add_(0.7)", False: ".zero_()"}  # as code
 _GRADIENTS = ["torch.autograd.grad({y}, {leaves}, {v})"]
 
 
-def _is_real(x: Tensor) -> bool:
-    return x.is_floating_point() or x.is_complex()
-
-
 def _change(x: Tensor) -> None:
-    if _is_real(x):
+    if is_real(x):
         x.mul_(-0.5).add_(0.7)
     else:
         x.zero_()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..call import Call, flat
 from ..operations import Operations, TooManyOperationsError
-from ..point import random_signed_like
+from ..point import is_real, random_signed_like
 from ..report import PASSED, GradientCheckError, Outcome, no_verdict, not_applicable, not_supported, showing
 from ..spy import spied
 
@@ -98,17 +98,14 @@ def precisions(call: Call) -> Outcome:
         raise GradientCheckError(f"float64 inputs give an output of {coarser[0]}")
     compared, refused = 0, ""
     for dtype in (torch.float32, torch.bfloat16, torch.float16):
-        low = [x.to(dtype) if i in call.differentiable or _is_real(x) else x for i, x in enumerate(call.values)]
+        low = [x.to(dtype) if is_real(x) else x for x in call.values]
         high = [x.double() if isinstance(x, Tensor) and x.dtype == dtype else x for x in low]
         if not call.gives_finite(high):
             continue
         v = [a.to(dtype) for a in call.grad_outputs(outputs)]
         exact = call.run(call.arguments(values=high), [a.double() for a in v])
-        real = [i for i, x in enumerate(call.values) if i in call.differentiable or _is_real(x)]
-        code = (
-            call.replacing(real, f"{{x}}.to({dtype})"),
-            [f"torch.autograd.grad({{y}}, {{leaves}}, {{v}}.to({dtype}))"],
-        )
+        real = [i for i, x in enumerate(call.values) if is_real(x)]
+        code = call.replacing(real, f"{{x}}.to({dtype})"), [f"torch.autograd.grad({{y}}, {{leaves}}, {_in(dtype, v)})"]
         try:
             with showing(*code), Operations(limit=200 * call.operations.count + 10_000):
                 found = _run_spied(call, dtype, low, v)
@@ -130,10 +127,6 @@ def precisions(call: Call) -> Outcome:
 def _in(dtype: torch.dtype, v: list[Tensor]) -> str:
     """grad_output, or several, in a dtype, as code."""
     return f"{{v}}.to({dtype})" if len(v) == 1 else f"[t.to({dtype}) for t in {{v}}]"
-
-
-def _is_real(x: Any) -> bool:
-    return isinstance(x, Tensor) and x.is_floating_point()
 
 
 def _run_spied(call: Call, dtype: torch.dtype, values: list[Any], v: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
