@@ -1,5 +1,6 @@
 """Corpus of the window trainer, and the network that its words and tags ask for."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -74,15 +75,13 @@ def build_tagger(settings: "Settings", corpus: Corpus) -> tuple[Tagger, Tensor]:
             encoded.update(encode_tags(sentence.tags, settings.scheme))
             yield from sentence.words
 
-    of_train = Vocabulary(words(), lower=settings.capitalisation)
+    counts = Counter(words())
+    of_train = Vocabulary(counts.elements(), lower=settings.capitalisation)
     check_tags(seen, held_out)
     if any(map(is_iob_tag, seen)):
         encoded.add(OUTSIDE)  # between two sentences, if nowhere else
     tags = sorted(encoded, key=lambda tag: (tag != OUTSIDE, tag))
-    suffixes = [
-        Suffixes((word for sentence in corpus.train() for word in sentence.words), length, settings.suffix_count)
-        for length in settings.suffixes
-    ]
+    suffixes = [Suffixes(counts.elements(), length, settings.suffix_count) for length in settings.suffixes]
     pretrained, vectors = read_vectors(settings.vectors) if settings.vectors else ([], torch.empty(0, settings.d))
     vocabulary = Vocabulary([*of_train.words, *pretrained], lower=settings.capitalisation)
     network = {
