@@ -177,7 +177,7 @@ class WindowScorer(nn.Module):
             reduction,
             features=features,
             corrupted_features=corrupted_features,
-            C=list(x.C.parameters()),
+            C=[C.weight for C in x.C],
             dropout=x.dropout if self.training else 0.0,
             sparse=x.L.sparse,
         )
@@ -237,7 +237,7 @@ class WindowClassifier(nn.Module):
             f,
             reduction,
             features=features,
-            C=list(x.C.parameters()),
+            C=[C.weight for C in x.C],
             dropout=x.dropout if self.training else 0.0,
             sparse=x.L.sparse,
         )

@@ -88,14 +88,15 @@ def window_softmax_loss(
     if target.shape != windows.shape[:-1]:
         expected, given = tuple(windows.shape[:-1]), tuple(target.shape)
         raise ValueError(f"target must have the shape of windows without its last dimension, {expected}, got {given}")
-    check_indices("target", target, len(U), "classes of z")
+    check_indices("target", target)
     divisor = target.numel() if reduction == "mean" else None if reduction == "none" else 1
     flat = [i.reshape(-1).long() for i in indices]
     settings = _Settings(unit, dropout, divisor, sparse)
     try:
         J, *_ = _WindowSoftmax.call(*autocast(W, b, U, c), target.reshape(-1).long(), flat, settings, *tables)
-    except IndexError:
+    except (IndexError, RuntimeError):
         check_range(_NAMES, indices, tables)
+        check_indices("target", target, len(U), "classes of z")
         raise
     J = J.reshape(target.shape) if reduction == "none" else J
     return J if torch.is_autocast_enabled(L.device.type) else J.to(L.dtype)

@@ -80,9 +80,12 @@ class InOrder(Sequence[Tensor]):
         return -(-self.N // self.size)
 
     def __getitem__(self, i: int) -> Tensor:  # type: ignore[override]
+        return torch.arange(*self._bounds(i))
+
+    def _bounds(self, i: int) -> tuple[int, int]:
         if not 0 <= i < len(self):
             raise IndexError(f"batch must lie in 0 to {len(self) - 1}, got {i}")
-        return torch.arange(i * self.size, min((i + 1) * self.size, self.N))
+        return i * self.size, min((i + 1) * self.size, self.N)
 
 
 class Shuffled(InOrder):
@@ -103,11 +106,12 @@ class Shuffled(InOrder):
             self.seed = int(torch.randint(2**62, (), generator=generator))
 
     def __getitem__(self, i: int) -> Tensor:  # type: ignore[override]
-        batch = super().__getitem__(i)
-        number = i * self.size // self.buffer_size
+        start, end = self._bounds(i)
+        number = start // self.buffer_size
         if number != self.current:
             self.current, self.permuted = number, self._permute(number)
-        return self.permuted[batch - number * self.buffer_size]
+        first = number * self.buffer_size
+        return self.permuted[start - first : end - first]
 
     def _permute(self, number: int) -> Tensor:
         """The indices of one shuffle buffer."""

@@ -1,9 +1,8 @@
 """Inference with a trained window network: tags of sentences; its checkpoint."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -35,8 +34,7 @@ class Windows:
         device: device of the arrays.
 
     Attributes:
-        words: word indices of the sentences, with padding.
-        starts: index of the first window of each sentence, (S,).
+        offsets: index in ``words`` of the first word of each window, (N,).
     """
 
     def __init__(
@@ -47,37 +45,38 @@ class Windows:
         size: int,
         device: torch.device,
     ) -> None:
-        self.half, self.count = size // 2, 0
+        self.size = size
         encoders = [vocabulary, *features]
-        with ExitStack() as opened:
-            starts = opened.enter_context(ArrayBuilder("q"))
-            arrays = [opened.enter_context(ArrayBuilder("i")) for _ in encoders]
-            for encoder, indices in zip(encoders, arrays, strict=True):
-                indices.extend([encoder.pad] * self.half)
+        padding = [encoder.pad for encoder in encoders] * (size // 2)
+        start = 0
+        with ArrayBuilder("i") as offsets, ArrayBuilder("i") as lengths, ArrayBuilder("i") as rows:
+            rows.extend(padding)
             for sentence in sentences:
-                starts.extend([self.count])
-                for encoder, indices in zip(encoders, arrays, strict=True):
-                    indices.extend([*encoder.encode(sentence).tolist(), *[encoder.pad] * self.half])
-                self.count += len(sentence)
-            self.starts = starts.tensor().to(device)
-            self.words, *self._features = (indices.tensor().to(device) for indices in arrays)
+                columns = [encoder.encode(sentence).tolist() for encoder in encoders]
+                rows.extend([*chain.from_iterable(zip(*columns, strict=True)), *padding])
+                offsets.extend(range(start, start + len(sentence)))
+                lengths.extend([len(sentence)])
+                start += len(sentence) + size // 2
+            self.offsets, self._lengths = offsets.tensor().to(device), lengths.tensor()
+            self._columns = rows.tensor().to(device).view(-1, len(encoders)).mT  # of words, and of each feature
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.offsets)
+
+    @property
+    def words(self) -> Tensor:
+        """Word indices of the sentences, with padding."""
+        return self._columns[0]
 
     @property
     def lengths(self) -> list[int]:
         """Sentence lengths; their sum is the number of windows."""
-        ends = [*self.starts.tolist()[1:], self.count]
-        return [end - start for start, end in zip(self.starts.tolist(), ends, strict=False)]
+        return self._lengths.tolist()
 
     def __getitem__(self, index: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Word indices of the windows at these indices, and the indices of each feature, (..., size) each."""
-        index = index.to(self.starts.device).contiguous()  # searchsorted warns about non-contiguous input
-        sentence = torch.searchsorted(self.starts, index, right=True)  # counted from 1
-        offset = index + self.half * (sentence - 1)
-        size = 2 * self.half + 1
-        words, *features = (indices.unfold(0, size, 1)[offset].long() for indices in (self.words, *self._features))
+        found = self._columns.unfold(1, self.size, 1)[:, self.offsets[index.to(self.offsets.device)]]
+        words, *features = found.to(torch.int64, memory_format=torch.contiguous_format)
         return words, features
 
     def count_words(self, V: int) -> Tensor:
@@ -85,7 +84,7 @@ class Windows:
         counts = torch.zeros(V, dtype=torch.int64, device=self.words.device)
         for chunk in self.words.split(2**20):
             counts += torch.bincount(chunk, minlength=V)
-        counts[Vocabulary.pad] -= len(self.words) - self.count
+        counts[Vocabulary.pad] -= len(self.words) - len(self)
         return counts
 
 

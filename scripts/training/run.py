@@ -37,6 +37,7 @@ class Run:
         self.order = generator.get_state()  # state at the start of the epoch, which determines its batches
         self.signal = 0
         self.parameters = list(task.model.parameters())
+        self.found_inf, self.one = (torch.full((), x, device=processes.device) for x in (0.0, 1.0))
         self.objective = processes.data_parallel(Objective(task))
         self.records: Records | None = None
         self.saved = time.monotonic()
@@ -136,8 +137,10 @@ class Run:
         """Whether the loss and all gradients are finite; the same in every process, as the gradients are averaged."""
         if self.processes.count == 1 and not math.isfinite(value):
             return False
-        gradients = [g for theta in self.parameters if (g := theta.grad) is not None]
-        return bool(torch.stack([(g._values() if g.is_sparse else g).sum() for g in gradients]).sum().isfinite())
+        gradients = [g._values() if g.is_sparse else g for theta in self.parameters if (g := theta.grad) is not None]
+        self.found_inf.zero_()
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, self.found_inf, self.one)  # as GradScaler does
+        return not self.found_inf.item()
 
     def _nonfinite_message(self, value: float, batch: Sequence[Tensor]) -> str:
         """Message with step, batch and the first non-finite tensor: a parameter, a gradient, or else the loss."""
