@@ -91,6 +91,11 @@ class WindowInput(nn.Module):
         for vectors in (self.L, *self.C):
             nn.init.uniform_(vectors.weight, -0.1, 0.1)
 
+    @property
+    def feature_vectors(self) -> list[Tensor]:
+        """The table of each feature, ``C[i].weight``."""
+        return [C.weight for C in self.C]  # type: ignore[misc]
+
     def forward(self, windows: Tensor, features: Features = None) -> Tensor:
         """Word indices (..., size), and those of each feature (..., size), to x (..., n)."""
         given = each_feature(features)
@@ -177,7 +182,7 @@ class WindowScorer(nn.Module):
             reduction,
             features=features,
             corrupted_features=corrupted_features,
-            C=[C.weight for C in x.C],
+            C=x.feature_vectors,
             dropout=x.dropout if self.training else 0.0,
             sparse=x.L.sparse,
         )
@@ -237,7 +242,7 @@ class WindowClassifier(nn.Module):
             f,
             reduction,
             features=features,
-            C=[C.weight for C in x.C],
+            C=x.feature_vectors,
             dropout=x.dropout if self.training else 0.0,
             sparse=x.L.sparse,
         )
