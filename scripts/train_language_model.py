@@ -102,8 +102,6 @@ class Settings(RunSettings):
     """Maximum number of epochs."""
     patience: int = 2
     """Epochs without a better perplexity on dev after which training stops."""
-    threads: int = 2
-    """CPU threads per process."""
     out: Path = Path("runs/language_model.pt")
     """File of the trained model; the run's other files are named after it. An earlier run of that name is renamed."""
 
@@ -160,6 +158,7 @@ class Modelling(Task):
 
     def __init__(self, settings: Settings, text: Text, device: torch.device) -> None:
         self.settings, self.text = settings, text
+        self.rows = settings.rows * settings.steps if settings.model == "recurrent" else settings.batch
         preprocessing = {"lower": settings.lower, "split_marks": text.split_marks}
         self.generator = Generator.build(text.vocabulary, settings.network(), preprocessing)
         self.model: Model = self.generator.model.to(device)

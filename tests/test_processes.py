@@ -10,6 +10,7 @@ import torch
 
 from cs224d_l3.text.files import load_checkpoint
 from running import Result, start
+from training.processes import PER_THREAD, Processes
 from trainings import SMALL, TRAINERS, assert_same, state, train
 
 ROOT = Path(__file__).parents[1]
@@ -112,3 +113,11 @@ def test_a_worker_that_is_killed_is_started_again_and_goes_on(folder: Path, kind
     assert result.returncode == 0, result.stderr
     assert "resuming in epoch 2" in result.stdout
     assert_same(state(folder, "killed"), state(folder, "whole"))
+
+
+def test_threads_are_as_many_as_pay_and_as_there_are_cores() -> None:
+    processes = Processes(torch.device("cpu"))
+    processes.cores = 8
+    assert [processes.threads(n * PER_THREAD) for n in (0, 1, 3, 100)] == [1, 1, 3, 8]
+    processes.count = 2  # each computes half of the rows
+    assert processes.threads(6 * PER_THREAD) == 3

@@ -29,7 +29,7 @@ def test_given_vectors_are_the_networks_and_their_words_are_not_rare(tmp_path: P
     assert sorted(words) == ["<pad>", "<unk>", "ann", "paris", "rome", "saw"]
     assert vectors[words.index("paris")].tolist() == [1, 2]
     assert vectors[words.index("rome")].tolist() == [3, 4]
-    assert [words[i] for i in task.rare_words] == ["ann"]
+    assert [word for word, r in zip(words, task.rare.tolist(), strict=True) if r] == ["ann"]
     cased, _ = build_tagger(Settings(vectors=path, capitalisation=False, suffixes=()), CORPUS)
     assert cased.model.input.L.weight[cased.vocabulary.words.index("Paris")].tolist() == [8, 8]
     assert cased.features == list(cased.model.input.C) == []
@@ -59,28 +59,6 @@ def test_batches_hold_every_window_once_in_a_new_order() -> None:
         pairs = list(Epoch(true, 1, generator, other))
         assert sorted(int(true) for true, _ in pairs) == [1, 4]
         assert {int(corrupt) for _, corrupt in pairs} <= {0, 2, 3, 5}
-
-
-@pytest.mark.parametrize("unknown", [0.0, 0.5, 1.0])
-def test_rare_words_are_unknown_in_a_share_of_the_epochs(unknown: float) -> None:
-    task = Tagging(Settings(unknown=unknown), CORPUS, CPU)
-    generator, summary = torch.Generator().manual_seed(0), task.data()
-    words = task.tagger.vocabulary.encode("ann saw paris saw".split())
-    rare, read = torch.tensor([True, False, True, False]), []
-    for _ in range(400):
-        now = generator.get_state()
-        task.batches(generator)
-        windows = task.train[torch.arange(4)][0]
-        generator.set_state(now)
-        task.batches(generator)
-        assert torch.equal(task.train[torch.arange(4)][0], windows)  # as on resume
-        assert torch.equal(windows[1:, 1], windows[:-1, 2])  # the same in all windows of the epoch
-        read.append(windows[:, 2])
-    is_read = torch.stack(read) == words
-    assert (is_read | (torch.stack(read) == task.tagger.vocabulary.unknown)).all()
-    assert is_read[:, ~rare].all()
-    assert (is_read.double().mean(0)[rare] - (1 - unknown)).abs().max() < (0.1 if unknown == 0.5 else 1e-9)
-    assert task.data() == summary
 
 
 def test_the_objective_has_its_margin() -> None:

@@ -30,6 +30,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+PER_THREAD = 30_000_000  # multiplications of a matrix product from which on a thread is worth its synchronization
+
 
 class Processes:
     """Collective operations among the processes of a run; without torchrun there is one process, and they do nothing.
@@ -38,9 +40,11 @@ class Processes:
         rank, count: rank of this process, and world size.
         is_first: whether this is rank 0, which prints and writes files.
         device: device of this process.
+        cores: CPU cores of this process.
     """
 
     def __init__(self, device: torch.device) -> None:
+        self.cores = max(1, torch.get_num_threads() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
         self.count, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
         self.is_first = self.rank == 0
         self.device = device
@@ -50,6 +54,10 @@ class Processes:
                 torch.cuda.set_device(self.device)
             backend, timeout = "nccl" if device.type == "cuda" else "gloo", timedelta(days=1)
             dist.init_process_group(backend, timeout=timeout, store=_store(), rank=self.rank, world_size=self.count)
+
+    def threads(self, multiplications: int) -> int:
+        """Number of CPU threads that pay for a step whose largest matrix product has so many multiplications."""
+        return min(max(1, multiplications // (self.count * PER_THREAD)), self.cores)
 
     def shard(self, batch: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], float]:
         """Shard of a batch for this process, and the weight of its mean loss in the average over the processes."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from cs224d_l3 import weight_matrices
 from cs224d_l3.text.files import check_output, load_checkpoint, save_checkpoint
 
 from .command import NotFiniteError, Stopped, discard_output, pick_device
@@ -38,6 +39,9 @@ class Run:
         self.signal = 0
         self.parameters = list(task.model.parameters())
         self.found_inf, self.one = (torch.full((), x, device=processes.device) for x in (0.0, 1.0))
+        if settings.threads is None:
+            largest = max(W.numel() for W in weight_matrices(task.model))
+            torch.set_num_threads(processes.threads(task.rows * largest))
         self.objective = processes.data_parallel(Objective(task))
         self.records: Records | None = None
         self.saved = time.monotonic()
@@ -297,7 +301,7 @@ def set_up(settings: RunSettings) -> Iterator[tuple[Processes, torch.Generator]]
     """Set up device, process group, threads and random seeds of a run."""
     device = pick_device(settings.device)
     check_output(settings.out)
-    torch.set_num_threads(settings.threads)
     with process_group(device) as processes:
+        torch.set_num_threads(settings.threads or 1)
         torch.manual_seed(settings.seed)
         yield processes, torch.Generator().manual_seed(settings.seed)

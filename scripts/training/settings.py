@@ -33,8 +33,8 @@ class RunSettings:
     """Random seed: weights, order of examples, dropout."""
     device: str = "auto"
     """cpu, cuda, or auto."""
-    threads: int = 1
-    """CPU threads per process."""
+    threads: int | None = None
+    """CPU threads per process; none: as many as pay for the size of a batch, at most one per core."""
     out: Path = Path("runs/model.pt")
     """File of the best model; the run's other files are named after it. An earlier run of that name is renamed."""
     resume: Literal["no", "yes", "auto"] = "no"
@@ -50,7 +50,7 @@ class RunSettings:
     """Print the final result only."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "threads"):
+        for name in ("epochs", "patience", *([] if self.threads is None else ["threads"])):
             check_size(name, getattr(self, name))
         check_number("seed", self.seed, at_least=0, at_most=2**63 - 1)
         check_number("save_every", self.save_every, at_least=0)

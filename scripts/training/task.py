@@ -29,12 +29,14 @@ class Task:
         noun: name of the examples, in the plural, for the printed throughput.
         model: the network.
         optimizer: its optimizer.
+        rows: rows of the matrix products of a step.
         state: hidden state carried from batch to batch; None without.
     """
 
     noun = "examples"
     model: Any
     optimizer: torch.optim.Optimizer
+    rows: int
     state: Tensor | None = None
 
     def data(self) -> str:
