@@ -6,7 +6,6 @@ python scripts/figures.py units rates --out pictures
 1 boundary, 2 neuron, 3 layer, 4 window, 5 network, 6 weight, 7 and 8 errors, 9 to 14 units, 15 rates.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +16,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from cs224d_l3 import UNITS, AdaGrad, Layer, Tanh, softmax_cross_entropy
+from cs224d_l3 import AdaGrad, Layer, Tanh, softmax_cross_entropy
+from evidence.bowl import Maker, bowl, descend
 from plotting.networks import Network
+from plotting.paths import draw_path
 from plotting.style import BLUE, INK, PALE, RED, SHADE, STYLE, figure, save
+from plotting.units import FORMULAS, draw_unit
 from training.command import run
 
 # ----------------------------------------------------------------------------------------- 1 the boundary
@@ -186,36 +188,12 @@ def errors() -> Figure:
 
 # ------------------------------------------------------------------------------------------ 9-14 the units
 
-KINKS = {"hardtanh": (-1.0, 1.0), "relu": (0.0,), "leaky_relu": (0.0,)}
-FORMULAS = {
-    "sigmoid": (r"$\sigma(z) = 1 / (1 + e^{-z})$", 6.0),
-    "tanh": (r"$\tanh(z)$", 4.0),
-    "hardtanh": (r"$\mathrm{hardtanh}(z)$", 3.0),
-    "softsign": (r"$z / (1 + |z|)$", 6.0),
-    "relu": (r"$\max(z, 0)$", 3.0),
-    "leaky_relu": (r"$\max(z, kz), \, k = 0.01$", 3.0),
-}
-
 
 def units() -> Figure:
     """Figures 9 to 14: the units and their derivatives, which are discontinuous at the kinks."""
     drawing = Figure(figsize=(8.4, 5.2), layout="constrained")
-    for ax, (name, (formula, reach)) in zip(drawing.subplots(2, 3).flat, FORMULAS.items(), strict=True):
-        unit = UNITS[name]
-        edges = [-reach, *KINKS.get(name, ()), reach]
-        for i, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
-            z = torch.linspace(start + 1e-6, end - 1e-6, 80, dtype=torch.float64)  # between adjacent kinks
-            ax.plot(z, unit.f(z), color=BLUE, label="$f(z)$" if i == 0 else None)
-            ax.plot(z, unit.f_prime(z), color=RED, ls="--", label="$f'(z)$" if i == 0 else None)
-        for kink in KINKS.get(name, ()):
-            z = torch.tensor(kink, dtype=torch.float64)
-            ax.plot(kink, unit.f(z), "o", color=BLUE, ms=4)
-            ax.plot(kink, unit.f_prime(z), "o", color=RED, ms=5)  # the subgradient used at the kink
-        ax.axhline(0, color=PALE, lw=0.8, zorder=0)
-        ax.axvline(0, color=PALE, lw=0.8, zorder=0)
-        ax.set_title(formula)
-        ax.set_xlabel("$z$")
-        ax.margins(y=0.12)
+    for ax, name in zip(drawing.subplots(2, 3).flat, FORMULAS, strict=True):
+        draw_unit(ax, name)
         if name == "sigmoid":
             ax.legend(loc="upper left")
     return drawing
@@ -224,41 +202,18 @@ def units() -> Figure:
 # ----------------------------------------------------------------------------------------------- 15 rates
 
 
-def bowl(theta: Tensor) -> Tensor:
-    """Quadratic objective with a condition number of 10."""
-    return 0.5 * (theta[..., 0] ** 2 + 10 * theta[..., 1] ** 2)
-
-
-def descend(make: Callable[[list[Tensor]], torch.optim.Optimizer], steps: int) -> Tensor:
-    """Trajectory of an optimizer on the bowl, (steps + 1, 2)."""
-    theta = torch.tensor([-4.0, 1.7], requires_grad=True)
-    optimizer, path = make([theta]), [theta.detach().clone()]
-    for _ in range(steps):
-        optimizer.zero_grad()
-        bowl(theta).backward()
-        optimizer.step()
-        path.append(theta.detach().clone())
-    return torch.stack(path)
-
-
 def rates() -> Figure:
     """Figure 15: a learning rate that overshoots, one that converges, and AdaGrad, which adapts it by parameter."""
     drawing, axes = figure(9.2, 3.0, 3)
-    u, v = torch.meshgrid(torch.linspace(-5, 5, 61), torch.linspace(-3.2, 3.2, 61), indexing="xy")
-    J = bowl(torch.stack([u, v], -1))
-    cases: dict[str, tuple[Callable[[list[Tensor]], torch.optim.Optimizer], int]] = {
+    cases: dict[str, tuple[Maker, int]] = {
         r"$\alpha = 0.208$: overshoots": (lambda p: torch.optim.SGD(p, lr=0.208), 7),
         r"$\alpha = 0.15$: converges": (lambda p: torch.optim.SGD(p, lr=0.15), 25),
         r"AdaGrad, $\alpha = 1.2$": (lambda p: AdaGrad(p, lr=1.2), 25),
     }
     for ax, (title, (make, steps)) in zip(axes, cases.items(), strict=True):
         path = descend(make, steps)
-        ax.contour(u, v, J, levels=[0.3, 1.2, 3, 6, 10, 16, 24, 34], colors=[PALE], linewidths=0.8)
-        ax.plot(*path.T, "-o", color=RED if "overshoots" in title else BLUE, ms=3.5, lw=1.3)
-        ax.plot(*path[0], "s", color=INK, ms=5)
-        ax.plot(0, 0, "+", color=INK, ms=9, mew=1.6)
+        draw_path(ax, path, RED if "overshoots" in title else BLUE)
         ax.set_title(f"{title}\n$J$ = {bowl(path[0]):.1f} to {bowl(path[-1]):.2g} in {steps} steps", fontsize=10)
-        ax.set(xlim=(-5, 5), ylim=(-3.2, 3.2), xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
     return drawing
 
 
