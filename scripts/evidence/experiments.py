@@ -167,10 +167,15 @@ def saturation(seed: int) -> Numbers:
         torch.manual_seed(seed)
         model = deep(unit, 3)
         fit(model, data.x, data.target, torch.optim.SGD(model.parameters(), lr=0.3), 15, seed=seed)
-        with torch.no_grad():
-            a = [model[: k + 1](data.test_x) for k in range(3)]
-        found[unit] = 100 * float((torch.cat(a, 1).abs() > 0.95).double().mean())
+        found[unit] = saturated(model, data.test_x)
     return found
+
+
+@torch.no_grad()
+def saturated(model: nn.Sequential, x: Tensor) -> float:
+    """Percentage of hidden activations with |a| > 0.95."""
+    a = [model[: k + 1](x) for k in range(len(model) - 1)]
+    return 100 * float((torch.cat(a, 1).abs() > 0.95).double().mean())
 
 
 def dead(seed: int) -> Numbers:
@@ -180,11 +185,16 @@ def dead(seed: int) -> Numbers:
         torch.manual_seed(seed)
         model = deep(unit, 3)
         fit(model, data.x, data.target, torch.optim.SGD(model.parameters(), lr=0.5), 8, seed=seed)
-        with torch.no_grad():
-            z = [nn.functional.linear(model[:k](data.x), model[k].W, model[k].b) for k in range(3)]  # type: ignore[arg-type]
-        slope = torch.cat([UNITS[unit].f_prime(t) for t in z], 1)
-        found[unit] = 100 * float((slope == 0).all(0).double().mean())
+        found[unit] = dead_units(model, data.x, unit)
     return found
+
+
+@torch.no_grad()
+def dead_units(model: nn.Sequential, x: Tensor, unit: str) -> float:
+    """Percentage of hidden units whose f' is 0 for every x."""
+    z = [nn.functional.linear(model[:k](x), model[k].W, model[k].b) for k in range(len(model) - 1)]  # type: ignore[arg-type]
+    slope = torch.cat([UNITS[unit].f_prime(t) for t in z], 1)
+    return 100 * float((slope == 0).all(0).double().mean())
 
 
 def xavier(seed: int) -> dict[str, list[float]]:

@@ -1,0 +1,50 @@
+"""What the reader asks for: runs on demand, numbers that are typed, and input that cannot be used."""
+
+import math
+from collections.abc import Callable
+
+import marimo as mo
+
+from .sentences import Speaker
+
+
+class UnusableError(Exception):
+    """Input that cannot be used; the sentence of that name says so."""
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        super().__init__(sentence, values)
+        self.sentence, self.values = sentence, values
+
+
+def answer(say: Speaker, make: Callable[[], mo.Html]) -> mo.Html:
+    """What ``make`` shows, or a sentence about the input that it cannot use."""
+    try:
+        return make()
+    except UnusableError as error:
+        return refusal(say, error)
+
+
+def refusal(say: Speaker, error: UnusableError) -> mo.Html:
+    return mo.callout(mo.md(say(error.sentence, **error.values)), kind="danger")
+
+
+def is_check() -> bool:
+    """Whether the lecture is run through once, without a reader: ``--check``."""
+    return "check" in mo.cli_args()
+
+
+def is_wanted(button: mo.ui.run_button) -> bool:
+    """Whether an experiment runs: its button was pressed, or the lecture is checked."""
+    return bool(button.value) or is_check()
+
+
+def number(name: str, text: str, at_most: float = math.inf) -> float:
+    """A number of at least 0 as it was typed."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise UnusableError("no number", name=name, text=text.strip() or "∅") from None
+    if not 0 <= value <= at_most or math.isinf(value):
+        limit = "" if math.isinf(at_most) else f" \\le {at_most:g}"
+        raise UnusableError("number out of range", name=name, value=f"{value:g}", limit=limit)
+    return value

@@ -1,0 +1,142 @@
+"""Pictures of the lecture's second part."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, LogLocator
+from torch import Tensor
+
+from cs224d_l3 import UNITS
+from plotting.paths import REACH, draw_path
+from plotting.style import BLUE, INK, PALE, RED, figure
+from plotting.units import FORMULAS, draw_unit
+
+from .experiments_2 import Penalised, Quotient, Rates, Signals
+
+FLOOR = 1e-17  # where an error of exactly 0 is drawn
+SHADES = ("#222222", "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#cc79a7")
+
+
+def step_sizes(found: Mapping[float, Quotient], h: float, names: tuple[str, str]) -> Figure:
+    """Errors of the quotients by step size; the chosen one is marked."""
+    drawing, (ax,) = figure(5.6, 3.2)
+    for kind, color, name in zip(("one_sided", "centred"), (RED, BLUE), names, strict=True):
+        errors = {at: max(abs(getattr(q, kind) - q.exact), FLOOR) for at, q in found.items()}
+        ax.loglog(list(errors), list(errors.values()), "-o", color=color, ms=3, lw=1.4, label=name)
+        ax.plot(h, errors[h], "o", color=color, ms=8)
+    ax.axvline(h, color=PALE, lw=0.8, zorder=0)
+    ax.set_xlabel("$h$")
+    ax.xaxis.set_major_locator(LogLocator(numticks=8))
+    ticks = [FLOOR, 1e-14, 1e-11, 1e-8, 1e-5, 1e-2]
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.set_yticks(ticks, ["$0$", *(f"$10^{{{round(torch.tensor(t).log10().item())}}}$" for t in ticks[1:])])
+    ax.minorticks_off()
+    ax.legend(fontsize=9)
+    return drawing
+
+
+def penalties(found: Sequence[Penalised], names: tuple[str, str, str]) -> Figure:
+    """Norm of the weights, and the losses, by epoch, a line for each lambda."""
+    drawing, axes = figure(6.4, 2.7, 3)
+    for ax, kind, name in zip(axes, ("norm", "train", "test"), names, strict=True):
+        for run, color in zip(found, SHADES, strict=False):
+            values = getattr(run, kind)
+            ax.plot(range(1, len(values) + 1), values, color=color, lw=1.5, label=f"$\\lambda = {run.lam:g}$")
+        ax.set_title(name, fontsize=9)
+        ax.tick_params(labelsize=8)
+    axes[1].set(yscale="log")
+    axes[2].set(yscale="log")
+    drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    return drawing
+
+
+def units(name: str | None, z: float) -> Figure:
+    """One unit, or all six, and the place z on them."""
+    if name is not None:
+        drawing, (ax,) = figure(5.2, 3.0)
+        _unit(ax, name, z)
+        ax.legend(fontsize=9)
+        return drawing
+    drawing = Figure(figsize=(5.8, 6.6), layout="constrained")
+    for ax, unit in zip(drawing.subplots(3, 2).flat, UNITS, strict=True):
+        _unit(ax, unit, z)
+        if unit == "sigmoid":
+            ax.legend(fontsize=8, loc="upper left")
+    return drawing
+
+
+def _unit(ax: Axes, name: str, z: float) -> None:
+    draw_unit(ax, name, max(FORMULAS[name][1], abs(z)))
+    at = torch.tensor(z, dtype=torch.float64)
+    ax.plot([z, z], [UNITS[name].f(at), UNITS[name].f_prime(at)], color=INK, lw=0.8, marker="D", ms=4, ls=":")
+
+
+def lost_units(found: Mapping[str, list[float]], ylabel: str, xlabel: str) -> Figure:
+    """Percentage of saturated, or of dead, units by epoch."""
+    drawing, (ax,) = figure(4.6, 2.6)
+    for (unit, values), color in zip(found.items(), (RED, BLUE), strict=False):
+        ax.plot(values, "-o", ms=3, color=color, label=unit)
+    ax.set(xlabel=xlabel, ylabel=ylabel, ylim=(-1, None))
+    ax.legend(fontsize=9)
+    return drawing
+
+
+def layers(found: Mapping[str, Signals], names: tuple[str, str, str]) -> Figure:
+    """Histograms of activations and of log10 |errors|, a ridge for each layer, the first at the top."""
+    activations, errors, layer = names
+    drawing = Figure(figsize=(6.0, 6.4), layout="constrained")
+    axes = drawing.subplots(2, len(found), sharex="row", squeeze=False)
+    magnitudes = [_log10(t) for s in found.values() for t in s.errors]
+    low, high = (torch.cat(magnitudes).quantile(q).item() for q in (0.001, 1.0))
+    reach = max(1.05, max(float(s.activations[0].abs().quantile(0.99)) for s in found.values()))
+    for column, (rule, s) in enumerate(found.items()):
+        _ridges(axes[0, column], s.activations, -reach, reach, BLUE)
+        _ridges(axes[1, column], [_log10(t) for t in s.errors], max(low, high - 16), high, RED)
+        axes[0, column].set(title=rule, xlabel=activations)
+        axes[1, column].set(xlabel=errors)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(layer)
+    return drawing
+
+
+def _log10(t: Tensor) -> Tensor:
+    t = t.flatten()[:20_000]
+    return t[t != 0].abs().log10() if bool(t.any()) else t.new_full((1,), -30.0)
+
+
+def _ridges(ax: Axes, layers: Sequence[Tensor], low: float, high: float, color: str) -> None:
+    middle = torch.linspace(low, high, 61)
+    for k, t in enumerate(layers):
+        density = torch.histc(t.float(), 61, low, high)
+        base = len(layers) - k
+        ax.fill_between(middle, base, base + 1.3 * density / density.max().clamp(min=1), color=color, alpha=0.75, lw=0)
+        ax.axhline(base, color=PALE, lw=0.5, zorder=0)
+    ax.set_yticks(range(1, len(layers) + 1), [str(len(layers) - k) for k in range(len(layers))], fontsize=8)
+    ax.tick_params(axis="x", labelsize=8)
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+
+
+def path(found: Tensor, color: str) -> Figure:
+    """A path on the bowl, as far as it stays near the picture."""
+    drawing, (ax,) = figure(5.4, 3.6)
+    outside = (found.abs() > 3 * torch.tensor(REACH)).any(1)
+    draw_path(ax, found[: int(outside.int().argmax()) + 1] if outside.any() else found, color)
+    return drawing
+
+
+def word_rates(found: Rates, chosen: Sequence[str], names: tuple[str, str]) -> Figure:
+    """Effective rate of every word that had a gradient, by how often it had one; some words by name."""
+    drawing, (ax,) = figure(5.6, 3.6)
+    seen = found.counts > 0
+    ax.loglog(found.counts[seen], found.rates[seen], ".", color=PALE, ms=4, zorder=1)
+    for word in chosen:
+        i = found.words.index(word)
+        if found.counts[i]:
+            place = (float(found.counts[i]), float(found.rates[i]))
+            ax.plot(*place, "o", color=RED, ms=5)
+            ax.annotate(word, place, (5, 4), textcoords="offset points", fontsize=9, color=RED)
+    ax.set(xlabel=names[0], ylabel=names[1])
+    return drawing
