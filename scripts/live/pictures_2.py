@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, LogLocator
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 from torch import Tensor
 
 from cs224d_l3 import UNITS
@@ -46,8 +46,9 @@ def penalties(found: Sequence[Penalised], names: tuple[str, str, str]) -> Figure
             ax.plot(range(1, len(values) + 1), values, color=color, lw=1.5, label=f"$\\lambda = {run.lam:g}$")
         ax.set_title(name, fontsize=9)
         ax.tick_params(labelsize=8)
-    axes[1].set(yscale="log")
-    axes[2].set(yscale="log")
+    for ax in axes[1:]:
+        ax.set(yscale="log")
+        ax.yaxis.set_minor_formatter(NullFormatter())
     drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     return drawing
 
@@ -79,6 +80,7 @@ def lost_units(found: Mapping[str, list[float]], ylabel: str, xlabel: str) -> Fi
     for (unit, values), color in zip(found.items(), (RED, BLUE), strict=False):
         ax.plot(values, "-o", ms=3, color=color, label=unit)
     ax.set(xlabel=xlabel, ylabel=ylabel, ylim=(-1, None))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(fontsize=9)
     return drawing
 
@@ -109,7 +111,7 @@ def _log10(t: Tensor) -> Tensor:
 def _ridges(ax: Axes, layers: Sequence[Tensor], low: float, high: float, color: str) -> None:
     middle = torch.linspace(low, high, 61)
     for k, t in enumerate(layers):
-        density = torch.histc(t.float(), 61, low, high)
+        density = torch.histc(t[t != 0].float(), 61, low, high)  # without the zeros of the ReLUs
         base = len(layers) - k
         ax.fill_between(middle, base, base + 1.3 * density / density.max().clamp(min=1), color=color, alpha=0.75, lw=0)
         ax.axhline(base, color=PALE, lw=0.5, zorder=0)
@@ -137,6 +139,6 @@ def word_rates(found: Rates, chosen: Sequence[str], names: tuple[str, str]) -> F
         if found.counts[i]:
             place = (float(found.counts[i]), float(found.rates[i]))
             ax.plot(*place, "o", color=RED, ms=5)
-            ax.annotate(word, place, (5, 4), textcoords="offset points", fontsize=9, color=RED)
+            ax.annotate(word, place, (-6, -3), textcoords="offset points", fontsize=9, color=RED, ha="right")
     ax.set(xlabel=names[0], ylabel=names[1])
     return drawing

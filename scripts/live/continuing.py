@@ -1,0 +1,88 @@
+"""The language model of the lecture: trained in the reader's presence, or one that is given; it continues a prompt."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from cs224d_l3 import AdaGrad
+from cs224d_l3.text import Generator, tokenize
+from cs224d_l3.text.generator import perplexity
+from cs224d_l3.text.plain import Text, read
+from training.averaging import Averaging
+from training.rates import rates
+
+from .demand import UnusableError
+
+NETWORK = {"unit": "tanh", "d": 50, "hidden": 50, "dropout": 0.2}
+OF_KIND: dict[str, dict[str, Any]] = {"window": {"size": 5, "direct": False}, "recurrent": {"clip": 15.0}}
+BATCH, ROWS, STEPS = 256, 32, 10
+
+
+class Trained(NamedTuple):
+    """A model in use; its perplexity on held-out text and the seconds it took, if it was trained here."""
+
+    generator: Generator
+    perplexity: float = math.nan
+    seconds: float = 0.0
+
+
+def read_documentation() -> Text:
+    """The documentation that comes with Python, its 4,000 most frequent words."""
+    return read(None, None, None, min_count=3, max_words=4000, lower=False, marks="auto", seed=0)
+
+
+def updates(text: Text, kind: str, epochs: int) -> int:
+    """Updates of a training."""
+    return epochs * (len(text.train) // (BATCH if kind == "window" else ROWS * STEPS))
+
+
+def train(text: Text, kind: str, count: int, seed: int, tick: Callable[[float], object]) -> Trained:
+    """``count`` updates; ``tick`` is told the perplexity of the text just read."""
+    start, generator = time.perf_counter(), torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    made = Generator.build(
+        text.vocabulary,
+        {**NETWORK, "kind": kind, **OF_KIND[kind]},
+        {"lower": False, "split_marks": text.split_marks},
+    )
+    optimizer = AdaGrad(rates(made.model, 0.6, 0.07))
+    averaging = Averaging(made.model, horizon=min(500, count), every=10)
+    recent, done = math.log(len(text.vocabulary)), 0
+    while done < count:
+        state = None
+        for batch in made.batches(text.train, BATCH, ROWS, STEPS, generator):
+            if done == count:
+                break
+            optimizer.zero_grad()
+            J, state = made.loss(batch, state)
+            J.backward()
+            optimizer.step()
+            averaging.after_update()
+            recent += 0.02 * (J.item() - recent)
+            done += 1
+            tick(perplexity(recent))
+    trained = replace(made, model=averaging.mean)
+    return Trained(trained, trained.perplexity(text.dev[:20_000]), time.perf_counter() - start)
+
+
+def load(path: str) -> Trained:
+    """A checkpoint of ``train_language_model.py``."""
+    try:
+        return Trained(Generator.load(Path(path.strip()).expanduser()))
+    except (OSError, ValueError) as error:
+        raise UnusableError("no checkpoint", path=path.strip(), reason=str(error).split("\n")[0]) from None
+
+
+def continuations(generator: Generator, prompt: str, temperature: float, seed: int, count: int = 3) -> list[str]:
+    """The prompt, continued ``count`` times."""
+    words = tokenize(prompt) if generator.text["split_marks"] else prompt.split()
+    indices = generator.vocabulary.encode(words).tolist()
+    unknown = [w for w, i in zip(words, indices, strict=True) if i == generator.vocabulary.unknown]
+    if unknown:
+        raise UnusableError("unknown words", words=", ".join(f"“{w}”" for w in dict.fromkeys(unknown)))
+    return [generator.generate(prompt, 40, temperature, 50, seed + k) for k in range(count)]
