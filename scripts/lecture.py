@@ -15,8 +15,19 @@ with app.setup:
     import marimo as mo
     import torch
 
+    import cs224d_l3
     from cs224d_l3 import UNITS, activation, augmented_activation
-    from live import page, pictures_1
+    from evidence import tasks
+    from live import (
+        continuing,
+        demand,
+        editing,
+        experiments_2,
+        page,
+        pictures_1,
+        pictures_2,
+        tables_2,
+    )
     from live.sentences import LANGUAGES, Speaker
 
 
@@ -81,6 +92,408 @@ def _(b, neuron_unit, say, w_1, w_2, x_1, x_2):
 @app.cell
 def _(say):
     mo.md(say("gradient check"))
+    return
+
+
+@app.cell
+def _(say):
+    planted = mo.ui.dropdown(
+        {say(f"planted {name}"): name for name in editing.PLANTED}, value=say("planted sign"), label=say("planted")
+    )
+    planted  # noqa: B018
+    return (planted,)
+
+
+@app.cell
+def _(planted):
+    edited = mo.ui.code_editor(editing.text(planted.value), min_height=340, debounce=500)
+    edited  # noqa: B018
+    return (edited,)
+
+
+@app.cell
+def _(edited, say):
+    def _at_one_point():
+        function = editing.load(edited.value)
+        found = tables_2.compared(say, editing.compare(function))
+        return mo.md(
+            "\n\n".join([say("compared"), found, say("verdict"), f"```text\n{editing.verdict(function)}\n```"])
+        )
+
+    demand.answer(say, _at_one_point)
+    return
+
+
+@app.cell
+def _(say):
+    every_check = mo.ui.run_button(label=say("run check_function"))
+    mo.vstack([mo.md(say("all checks")), every_check])
+    return (every_check,)
+
+
+@app.cell
+def _(edited, every_check, say):
+    mo.stop(not demand.is_wanted(every_check), mo.md(say("on demand")))
+
+    def _every_check():
+        with mo.status.spinner(title="check_function", remove_on_exit=True):
+            account = editing.check(editing.load(edited.value))
+        return mo.md(tables_2.checks(say, account))
+
+    demand.answer(say, _every_check)
+    return
+
+
+@app.cell
+def _(say):
+    quotient_unit = mo.ui.dropdown(list(UNITS), value="tanh", label="$f$")
+    quotient_z = mo.ui.slider(-3, 3, 0.1, value=0.5, label="$z$", show_value=True)
+    quotient_h = mo.ui.slider(-13, 0, 0.5, value=-5, label=r"$\log_{10} h$", show_value=True)
+    mo.vstack([mo.md(say("step size")), mo.hstack([quotient_unit, quotient_z, quotient_h], justify="start", wrap=True)])
+    return quotient_h, quotient_unit, quotient_z
+
+
+@app.cell
+def _(quotient_h, quotient_unit, quotient_z, say):
+    _found = experiments_2.quotients(quotient_unit.value, quotient_z.value)
+    _h = min(_found, key=lambda h: abs(h - 10**quotient_h.value))
+    mo.vstack(
+        [
+            page.picture(pictures_2.step_sizes, _found, _h, alt="|error|, h"),
+            mo.md(tables_2.quotients(say, _found[_h])),
+            page.source(say, cs224d_l3.numerical_gradient, cs224d_l3.relative_error),
+        ]
+    )
+    return
+
+
+@app.cell
+def _(quotient_unit, quotient_z, say):
+    _q = experiments_2.quotient(quotient_unit.value, quotient_z.value, 1e-5)
+    _grad = experiments_2.snippet(torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64), passes=1000)
+    _errors = {name: tables_2.short(abs(getattr(_q, name) - _q.exact)) for name in ("one_sided", "centred")}
+    _filled = int((_grad != 0).sum())
+    mo.vstack(
+        [
+            page.erratum(say, say("quotient printed", printed=f"{_q.printed:.1f}", exact=f"{_q.exact:.4f}")),
+            page.erratum(say, say("snippet printed", **_errors, passes=1000, filled=_filled, count=len(_grad))),
+        ]
+    )
+    return
+
+
+# ------------------------------------------------------------------------------------------ 2.2 regularisation
+
+
+@app.cell
+def _(say):
+    mo.md(say("regularisation"))
+    return
+
+
+@app.cell
+def _(say):
+    lambdas = mo.ui.text("0, 0.001, 0.01, 0.1", label=say("lambdas"))
+    penalised_digits = mo.ui.slider(50, 600, 50, value=150, label=say("digits"), show_value=True)
+    run_penalties = mo.ui.run_button(label=say("run"))
+    mo.vstack([mo.hstack([lambdas, penalised_digits], justify="start", wrap=True), run_penalties])
+    return lambdas, penalised_digits, run_penalties
+
+
+@app.cell
+def _(lambdas, penalised_digits, run_penalties, say):
+    mo.stop(not demand.is_wanted(run_penalties), mo.md(say("on demand")))
+
+    def _penalties():
+        values, count = demand.numbers(r"\lambda", lambdas.value, 6), 3 if demand.is_check() else 40
+        with mo.status.progress_bar(total=len(values) * count, remove_on_exit=True) as bar:
+            data = tasks.digits(0, penalised_digits.value)
+            found = [experiments_2.penalised(data, lam, count, 0, bar.update) for lam in values]
+        picture = page.picture(pictures_2.penalties, found, alt="||W||, J")
+        return mo.vstack([picture, mo.md(tables_2.penalties(say, found))])
+
+    demand.answer(say, _penalties)
+    return
+
+
+@app.cell
+def _(say):
+    _W = torch.randn(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    _found = {norm: experiments_2.penalty_gradients(norm * _W / _W.norm()) for norm in (0.1, 1.0, 10.0)}
+    mo.vstack(
+        [
+            page.source(say, cs224d_l3.l2_penalty, cs224d_l3.regularization._SquaredNorm),
+            page.erratum(say, say("penalty printed") + "\n\n" + tables_2.penalty_gradients(say, _found)),
+        ]
+    )
+    return
+
+
+# ------------------------------------------------------------------------------------------ 2.3 units
+
+
+@app.cell
+def _(say):
+    mo.md(say("units"))
+    return
+
+
+@app.cell
+def _(say):
+    shown_unit = mo.ui.dropdown(
+        {say("all six"): None, **{name: name for name in UNITS}}, value=say("all six"), label="$f$"
+    )
+    unit_z = mo.ui.slider(-6, 6, 0.1, value=-0.5, label="$z$", show_value=True)
+    mo.hstack([shown_unit, unit_z], justify="start", wrap=True)
+    return shown_unit, unit_z
+
+
+@app.cell
+def _(say, shown_unit, unit_z):
+    _names = [shown_unit.value] if shown_unit.value else list(UNITS)
+    mo.vstack(
+        [
+            page.picture(pictures_2.units, shown_unit.value, unit_z.value, alt="f(z), f'(z)"),
+            mo.md(tables_2.units(say, _names, unit_z.value)),
+            page.source(say, *(thing for name in _names for thing in experiments_2.sources(name))),
+        ]
+    )
+    return
+
+
+@app.cell
+def _(say, unit_z):
+    _found = tables_2.derivatives(say, experiments_2.printed_derivatives(unit_z.value))
+    _hardtanh = say("hardtanh printed", z=f"{unit_z.value:g}", **experiments_2.printed_hardtanh(unit_z.value))
+    mo.vstack([page.erratum(say, say("units printed") + "\n\n" + _found), page.erratum(say, _hardtanh)])
+    return
+
+
+@app.cell
+def _(say):
+    lost_rate = mo.ui.text("0.5", label=r"$\alpha$")
+    lost_epochs = mo.ui.slider(1, 20, value=8, label=say("epochs"), show_value=True)
+    run_lost = mo.ui.run_button(label=say("run"))
+    mo.vstack([mo.md(say("lost units")), mo.hstack([lost_rate, lost_epochs], justify="start", wrap=True), run_lost])
+    return lost_epochs, lost_rate, run_lost
+
+
+@app.cell
+def _(lost_epochs, lost_rate, run_lost, say):
+    mo.stop(not demand.is_wanted(run_lost), mo.md(say("on demand")))
+
+    def _lost_units():
+        lr, count = demand.number(r"\alpha", lost_rate.value), 1 if demand.is_check() else lost_epochs.value
+        units = ("tanh", "softsign", "relu", "leaky_relu")
+        with mo.status.progress_bar(total=len(units) * count, remove_on_exit=True) as bar:
+            data = tasks.digits(0)
+            found = {unit: experiments_2.lost_units(data, unit, lr, count, 0, bar.update) for unit in units}
+        last = {unit: f"{values[-1]:.1f}" for unit, values in found.items()}
+        picture = page.picture(pictures_2.lost_units, found, alt="|a| > 0.95, f' = 0")
+        return mo.vstack([picture, mo.md(say("lost numbers", epochs=count, **last))])
+
+    demand.answer(say, _lost_units)
+    return
+
+
+# ------------------------------------------------------------------------------------------ 2.4 Xavier
+
+
+@app.cell
+def _(say):
+    mo.md(say("xavier"))
+    return
+
+
+@app.cell
+def _(say):
+    layers_unit = mo.ui.dropdown(list(UNITS), value="tanh", label="$f$")
+    _others = [rule for rule in experiments_2.INITIAL if rule != "Xavier"]
+    other_rule = mo.ui.dropdown(_others, value=_others[0], label=say("other rule"))
+    layers_seed = mo.ui.slider(0, 9, value=0, label=say("seed"), show_value=True)
+    mo.hstack([layers_unit, other_rule, layers_seed], justify="start", wrap=True)
+    return layers_seed, layers_unit, other_rule
+
+
+@app.cell
+def _(layers_seed, layers_unit, other_rule, say):
+    _rules = ("Xavier", other_rule.value)
+    _found = {rule: experiments_2.signals(layers_unit.value, rule, layers_seed.value) for rule in _rules}
+    mo.vstack(
+        [
+            page.picture(pictures_2.layers, _found, alt="a, delta"),
+            mo.md(say("layers caption") + "\n\n" + tables_2.signals(say, _found)),
+            page.source(say, cs224d_l3.xavier_uniform_),
+        ]
+    )
+    return
+
+
+# ------------------------------------------------------------------------------------------ 2.5 learning rates
+
+
+@app.cell
+def _(say):
+    mo.md(say("rates"))
+    return
+
+
+@app.cell
+def _(say):
+    path_rule = mo.ui.dropdown(
+        {say(f"rule {rule}"): rule for rule in experiments_2.STEPS}, value=say("rule SGD"), label=say("rule")
+    )
+    path_rate = mo.ui.slider(steps=experiments_2.RATES, value=0.15, label=r"$\alpha$", show_value=True)
+    typed_rate = mo.ui.text(placeholder="0.15", label=say("typed rate"))
+    path_steps = mo.ui.slider(1, 60, value=25, label=say("steps"), show_value=True)
+    path_tau = mo.ui.slider(1, 30, value=5, label=r"$\tau$", show_value=True)
+    path_eps = mo.ui.slider(steps=[1e-8, 1e-4, 1e-2, 1, 100], value=1e-8, label=r"$\epsilon$", show_value=True)
+    mo.vstack(
+        [
+            mo.hstack([path_rule, path_rate, typed_rate], justify="start", wrap=True),
+            mo.hstack([path_steps, path_tau, path_eps], justify="start", wrap=True),
+        ]
+    )
+    return path_eps, path_rate, path_rule, path_steps, path_tau, typed_rate
+
+
+@app.cell
+def _(path_eps, path_rate, path_rule, path_steps, path_tau, say, typed_rate):
+    def _path():
+        lr = demand.number(r"\alpha", typed_rate.value) if typed_rate.value.strip() else float(path_rate.value)
+        found = experiments_2.path(path_rule.value, lr, path_steps.value, path_tau.value, path_eps.value)
+        outcome = experiments_2.outcome(found, lr, path_steps.value)
+        text = mo.md(say(outcome.sentence, **outcome.values))
+        return mo.vstack(
+            [
+                page.picture(pictures_2.path, found, outcome.is_good, alt="theta"),
+                text if outcome.is_good else mo.callout(text, kind="danger"),
+                mo.md(say("fan-in")),
+                demand.answer(say, lambda: mo.md(tables_2.fan_in(say, lr))),
+            ]
+        )
+
+    demand.answer(say, _path)
+    return
+
+
+@app.cell
+def _(say):
+    page.source(say, cs224d_l3.fan_in_groups, cs224d_l3.InverseDecay)
+    return
+
+
+# ------------------------------------------------------------------------------------------ 2.6 AdaGrad
+
+
+@app.cell
+def _(say):
+    mo.md(say("adagrad"))
+    return
+
+
+@app.cell
+def _(say):
+    words_rate = mo.ui.text("0.05", label=r"$\alpha$")
+    words_eps = mo.ui.slider(steps=[1e-8, 1e-4, 1e-2, 1], value=1e-8, label=r"$\epsilon$", show_value=True)
+    some_words = mo.ui.text("the for statement yield asynchronous", label=say("some words"))
+    run_words = mo.ui.run_button(label=say("run"))
+    mo.vstack([mo.hstack([words_rate, words_eps, some_words], justify="start", wrap=True), run_words])
+    return run_words, some_words, words_eps, words_rate
+
+
+@app.cell
+def _(run_words, say, some_words, words_eps, words_rate):
+    mo.stop(not demand.is_wanted(run_words), mo.md(say("on demand")))
+
+    def _words():
+        lr = demand.number(r"\alpha", words_rate.value)
+        chosen = experiments_2.known_words(some_words.value)
+        count = 20 if demand.is_check() else experiments_2.word_batches()
+        with mo.status.progress_bar(total=count, remove_on_exit=True) as bar:
+            found = experiments_2.word_rates(lr, words_eps.value, count, bar.update)
+        return mo.vstack(
+            [
+                page.picture(pictures_2.word_rates, found, chosen, alt="lr / sqrt(G + eps)"),
+                mo.md(say("words numbers", **tables_2.tenths(found)) + "\n\n" + tables_2.words(say, found, chosen)),
+            ]
+        )
+
+    demand.answer(say, _words)
+    return
+
+
+@app.cell
+def _(say):
+    _lengths, _mean = (", ".join(f"{step:.3g}" for step in steps) for steps in experiments_2.constant_gradient(4))
+    _numbers = {"without": experiments_2.unmoved(0.0), "with_eps": f"{experiments_2.unmoved(1e-8):g}"}
+    mo.vstack(
+        [
+            page.source(say, cs224d_l3.adagrad.update),
+            page.erratum(say, say("adagrad printed", **_numbers, lengths=_lengths, mean=_mean)),
+        ]
+    )
+    return
+
+
+# ------------------------------------------------------------------------------------------ a language model
+
+
+@app.cell
+def _(say):
+    mo.md(say("language model"))
+    return
+
+
+@app.cell
+def _(say):
+    model_kind = mo.ui.dropdown(
+        {say(f"kind {kind}"): kind for kind in continuing.OF_KIND}, value=say("kind window"), label=say("kind")
+    )
+    model_epochs = mo.ui.slider(1, 4, value=1, label=say("epochs"), show_value=True)
+    train_model = mo.ui.run_button(label=say("train model"))
+    checkpoint = mo.ui.text(placeholder="runs/language_model.pt", label=say("checkpoint"))
+    mo.vstack([mo.hstack([model_kind, model_epochs, checkpoint], justify="start", wrap=True), train_model])
+    return checkpoint, model_epochs, model_kind, train_model
+
+
+@app.cell
+def _(checkpoint, model_epochs, model_kind, say, train_model):
+    _is_given = bool(checkpoint.value.strip())
+    mo.stop(not _is_given and not demand.is_wanted(train_model), mo.md(say("no model yet")))
+    try:
+        if _is_given:
+            trained = continuing.load(checkpoint.value)
+        else:
+            trained = continuing.train_here(say, model_kind.value, model_epochs.value)
+    except demand.UnusableError as _error:
+        mo.stop(True, demand.refusal(say, _error))
+    mo.md(trained.describe(say))
+    return (trained,)
+
+
+@app.cell
+def _(say):
+    prompt = mo.ui.text("The with statement", label=say("prompt"), full_width=True)
+    temperature = mo.ui.slider(0, 2, 0.1, value=0.7, label=say("temperature"), show_value=True)
+    prompt_seed = mo.ui.slider(0, 99, value=0, label=say("seed"), show_value=True)
+    mo.vstack([prompt, mo.hstack([temperature, prompt_seed], justify="start", wrap=True)])
+    return prompt, prompt_seed, temperature
+
+
+@app.cell
+def _(prompt, prompt_seed, say, temperature, trained):
+    def _continuations():
+        found = continuing.continuations(trained.generator, prompt.value, temperature.value, prompt_seed.value)
+        return mo.md("\n".join(f"> {text}\n" for text in found))
+
+    demand.answer(say, _continuations)
+    return
+
+
+@app.cell
+def _(say):
+    page.source(say, cs224d_l3.WindowLanguageModel)
     return
 
 

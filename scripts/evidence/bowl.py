@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 START = (-4.0, 1.7)
+REACH = (5.0, 3.2)  # what a picture shows of it, in theta_1 and theta_2
 Maker = Callable[[list[Tensor]], torch.optim.Optimizer]
 
 

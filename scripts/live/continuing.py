@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import marimo as mo
 import torch
 
 from cs224d_l3 import AdaGrad
@@ -16,7 +17,8 @@ from cs224d_l3.text.plain import Text, read
 from training.averaging import Averaging
 from training.rates import rates
 
-from .demand import UnusableError
+from .demand import UnusableError, is_check
+from .sentences import Speaker
 
 NETWORK = {"unit": "tanh", "d": 50, "hidden": 50, "dropout": 0.2}
 OF_KIND: dict[str, dict[str, Any]] = {"window": {"size": 5, "direct": False}, "recurrent": {"clip": 15.0}}
@@ -29,6 +31,14 @@ class Trained(NamedTuple):
     generator: Generator
     perplexity: float = math.nan
     seconds: float = 0.0
+    words: int = 0
+
+    def describe(self, say: Speaker) -> str:
+        V = f"{len(self.generator.vocabulary):,}"
+        if not self.words:
+            return say("loaded", V=V)
+        numbers = {"seconds": f"{self.seconds:.0f}", "words": f"{self.words:,}", "perplexity": f"{self.perplexity:.0f}"}
+        return say("trained", V=V, **numbers)
 
 
 def read_documentation() -> Text:
@@ -67,7 +77,20 @@ def train(text: Text, kind: str, count: int, seed: int, tick: Callable[[float], 
             done += 1
             tick(perplexity(recent))
     trained = replace(made, model=averaging.mean)
-    return Trained(trained, trained.perplexity(text.dev[:20_000]), time.perf_counter() - start)
+    return Trained(trained, trained.perplexity(text.dev[:20_000]), time.perf_counter() - start, len(text.train))
+
+
+def train_here(say: Speaker, kind: str, epochs: int) -> Trained:
+    """The same with a progress bar; a few updates where the lecture is checked."""
+    with mo.status.spinner(title=say("reading"), remove_on_exit=True):
+        text = read_documentation()
+    count = 20 if is_check() else updates(text, kind, epochs)
+    with mo.status.progress_bar(total=count, title=say("training"), remove_on_exit=True) as bar:
+
+        def tick(perplexity: float) -> None:
+            bar.update(subtitle=say("perplexity so far", perplexity=f"{perplexity:.0f}"))
+
+        return train(text, kind, count, 0, tick)
 
 
 def load(path: str) -> Trained:

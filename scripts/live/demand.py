@@ -48,3 +48,11 @@ def number(name: str, text: str, at_most: float = math.inf) -> float:
         limit = "" if math.isinf(at_most) else f" \\le {at_most:g}"
         raise UnusableError("number out of range", name=name, value=f"{value:g}", limit=limit)
     return value
+
+
+def numbers(name: str, text: str, most: int) -> list[float]:
+    """Up to so many numbers, separated by commas or blanks."""
+    parts = text.replace(",", " ").replace("，", " ").split()
+    if not 1 <= len(parts) <= most:
+        raise UnusableError("how many numbers", name=name, count=len(parts), most=most)
+    return [number(name, part) for part in parts]

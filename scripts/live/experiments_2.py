@@ -1,8 +1,10 @@
 """Experiments of the lecture's second part; each returns the numbers that the page shows."""
 
 import math
+import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +20,7 @@ from cs224d_l3 import (
     softmax_cross_entropy,
     weight_matrices,
 )
-from evidence.bowl import descend
+from evidence.bowl import REACH, bowl, descend
 from evidence.experiments import dead_units, saturated
 from evidence.tasks import Digits, deep, epochs, fit, words
 
@@ -44,6 +46,11 @@ def quotient(unit: str, z: float, h: float) -> Quotient:
     one_sided = float((f(at + h) - f(at)) / h)
     printed = float((f(at + h) - (at - h)) / (2 * h))
     return Quotient(float(f_prime(at)), float(numerical_gradient(f, at, h)), one_sided, printed)
+
+
+def quotients(unit: str, z: float) -> dict[float, Quotient]:
+    """The same for steps from 1e-13 to 1."""
+    return {h: quotient(unit, z, h) for h in (10 ** (k / 2) for k in range(-26, 1))}
 
 
 def snippet(x: Tensor, passes: int) -> Tensor:
@@ -122,9 +129,18 @@ def printed_derivatives(z: float) -> list[Derivative]:
     ]
 
 
-def printed_hardtanh(z: float) -> float:
-    """-1 if z < 1, as printed."""
-    return -1.0 if z < 1 else 1.0 if z > 1 else z
+def printed_hardtanh(z: float) -> dict[str, str]:
+    """Hard tanh as printed, -1 if z < 1; as it is right; and its slope at -2."""
+    f, at = UNITS["hardtanh"].f, torch.tensor([z, -2.0], dtype=torch.float64)
+    printed = -1.0 if z < 1 else min(z, 1.0)
+    slope = numerical_gradient(lambda t: f(t).sum(), at)[1]
+    return {"printed": f"{printed:g}", "right": f"{float(f(at)[0]):g}", "slope": f"{float(slope):g}"}
+
+
+def sources(name: str) -> list[Any]:
+    """A unit, its derivative, and the Function with its backward pass."""
+    unit = UNITS[name]
+    return [unit.f, unit.f_prime, getattr(sys.modules[unit.f.__module__], f"_{unit.module.__name__}")]
 
 
 def lost_units(data: Digits, unit: str, lr: float, count: int, seed: int, tick: Tick) -> list[float]:
@@ -148,7 +164,7 @@ def lost_units(data: Digits, unit: str, lr: float, count: int, seed: int, tick: 
 
 # ---------------------------------------------------------------------------------------------- 2.4 Xavier
 
-RULES = {
+INITIAL = {
     "Xavier": None,
     "U[-1/√n, 1/√n]": lambda W: nn.init.uniform_(W, -(W.shape[1] ** -0.5), W.shape[1] ** -0.5),
     "N(0, 0.01²)": lambda W: nn.init.normal_(W, 0, 0.01),
@@ -169,7 +185,7 @@ def signals(unit: str, rule: str, seed: int, depth: int = 10, m: int = 100, N: i
     x, target = torch.randn(N, 64), torch.randint(10, (N,))
     model = deep(unit, depth, m)
     init_xavier(model)
-    if (fill := RULES[rule]) is not None:
+    if (fill := INITIAL[rule]) is not None:
         for W in weight_matrices(model):
             fill(W)
     a, activations = x, []
@@ -185,6 +201,10 @@ def signals(unit: str, rule: str, seed: int, depth: int = 10, m: int = 100, N: i
 # --------------------------------------------------------------------------------------- 2.5 and 2.6 paths
 
 
+STEPS = ("SGD", "annealed", "AdaGrad")
+RATES = (0, 0.01, 0.03, 0.05, 0.1, 0.15, 0.18, 0.2, 0.208, 0.25, 0.5, 1, 1.2, 2, 5, 10, 100)
+
+
 def path(rule: str, lr: float, steps: int, tau: float, eps: float) -> Tensor:
     """The path on the bowl, up to the first point that is not finite; (steps + 1, 2)."""
     if rule == "AdaGrad":
@@ -196,6 +216,30 @@ def path(rule: str, lr: float, steps: int, tau: float, eps: float) -> Tensor:
     return found if finite.all() else found[: int(finite.int().argmin())]
 
 
+class Outcome(NamedTuple):
+    """What became of a path: the sentence that says it, and its numbers."""
+
+    sentence: str
+    values: dict[str, object]
+
+    @property
+    def is_good(self) -> bool:
+        return self.sentence == "path numbers"
+
+
+def outcome(path: Tensor, lr: float, steps: int) -> Outcome:
+    J = bowl(path)
+    values: dict[str, object] = {"lr": f"{lr:g}", "steps": steps, "start": f"{J[0]:.3g}", "end": f"{J[-1]:.3g}"}
+    outside = (path.abs() > torch.tensor(REACH)).any(1)
+    if len(path) <= steps:
+        return Outcome("path overflows", values | {"steps": len(path)})
+    if torch.equal(path[0], path[-1]):
+        return Outcome("path still", values)
+    if outside.any():
+        return Outcome("path leaves", values | {"step": int(outside.int().argmax())})
+    return Outcome("path grows" if J[-1] > J[0] else "path numbers", values)
+
+
 class Rates(NamedTuple):
     """Words of the training text: how often each one's vector got a gradient, and its rate lr / sqrt(G + eps)."""
 
@@ -204,17 +248,28 @@ class Rates(NamedTuple):
     rates: Tensor
 
 
-def word_rates(lr: float, eps: float, tick: Tick, batches: int | None = None) -> Rates:
-    """One epoch of the window network on the Python reference, with AdaGrad."""
+def known_words(text: str) -> list[str]:
+    """The words of a text, each once; the training text must have them."""
+    chosen = list(dict.fromkeys(text.replace(",", " ").replace("，", " ").split()))
+    if unknown := [word for word in chosen if word not in words(0).vocabulary.words]:
+        raise UnusableError("unknown words", words=", ".join(f"“{word}”" for word in unknown))
+    return chosen
+
+
+def word_batches() -> int:
+    """Batches of one epoch."""
+    return -(-len(words(0).windows) // 64)
+
+
+def word_rates(lr: float, eps: float, count: int, tick: Tick) -> Rates:
+    """The first ``count`` batches of the window network on the Python reference, with AdaGrad."""
     data = words(0)
     torch.manual_seed(0)
     model = WindowClassifier(data.V, 2, 50, 5, 50, sparse=True)
     L = model.input.L.weight
     optimizer = AdaGrad(model.parameters(), lr=lr, eps=eps)
     counts = torch.zeros(data.V, dtype=torch.int64)
-    for i, chosen in enumerate(epochs(len(data.windows), 64, 1, 0)):
-        if i == batches:
-            break
+    for chosen in islice(epochs(len(data.windows), 64, 1, 0), count):
         optimizer.zero_grad()
         softmax_cross_entropy(model(data.windows[chosen]), data.target[chosen]).backward()
         optimizer.step()

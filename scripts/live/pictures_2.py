@@ -9,7 +9,8 @@ from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatt
 from torch import Tensor
 
 from cs224d_l3 import UNITS
-from plotting.paths import REACH, draw_path
+from evidence.bowl import REACH
+from plotting.paths import draw_path
 from plotting.style import BLUE, INK, PALE, RED, figure
 from plotting.units import FORMULAS, draw_unit
 
@@ -19,15 +20,18 @@ FLOOR = 1e-17  # where an error of exactly 0 is drawn
 SHADES = ("#222222", "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#cc79a7")
 
 
-def step_sizes(found: Mapping[float, Quotient], h: float, names: tuple[str, str]) -> Figure:
+def step_sizes(found: Mapping[float, Quotient], h: float) -> Figure:
     """Errors of the quotients by step size; the chosen one is marked."""
     drawing, (ax,) = figure(5.6, 3.2)
-    for kind, color, name in zip(("one_sided", "centred"), (RED, BLUE), names, strict=True):
+    for kind, color, name in (
+        ("one_sided", RED, "(f(z + h) - f(z)) / h"),
+        ("centred", BLUE, "(f(z + h) - f(z - h)) / 2h"),
+    ):
         errors = {at: max(abs(getattr(q, kind) - q.exact), FLOOR) for at, q in found.items()}
-        ax.loglog(list(errors), list(errors.values()), "-o", color=color, ms=3, lw=1.4, label=name)
+        ax.loglog(list(errors), list(errors.values()), "-o", color=color, ms=3, lw=1.4, label=f"${name}$")
         ax.plot(h, errors[h], "o", color=color, ms=8)
     ax.axvline(h, color=PALE, lw=0.8, zorder=0)
-    ax.set_xlabel("$h$")
+    ax.set(xlabel="$h$", ylabel="error")
     ax.xaxis.set_major_locator(LogLocator(numticks=8))
     ticks = [FLOOR, 1e-14, 1e-11, 1e-8, 1e-5, 1e-2]
     ax.yaxis.set_major_locator(FixedLocator(ticks))
@@ -37,14 +41,16 @@ def step_sizes(found: Mapping[float, Quotient], h: float, names: tuple[str, str]
     return drawing
 
 
-def penalties(found: Sequence[Penalised], names: tuple[str, str, str]) -> Figure:
+def penalties(found: Sequence[Penalised]) -> Figure:
     """Norm of the weights, and the losses, by epoch, a line for each lambda."""
     drawing, axes = figure(6.4, 2.7, 3)
-    for ax, kind, name in zip(axes, ("norm", "train", "test"), names, strict=True):
+    titles = {"norm": r"$\sqrt{\sum_i ||W^{(i)}||_F^2}$", "train": "$J$, training", "test": "$J$, test"}
+    for ax, (kind, title) in zip(axes, titles.items(), strict=True):
         for run, color in zip(found, SHADES, strict=False):
             values = getattr(run, kind)
             ax.plot(range(1, len(values) + 1), values, color=color, lw=1.5, label=f"$\\lambda = {run.lam:g}$")
-        ax.set_title(name, fontsize=9)
+        ax.set_title(title, fontsize=9)
+        ax.set_xlabel("epoch", fontsize=8)
         ax.tick_params(labelsize=8)
     for ax in axes[1:]:
         ax.set(yscale="log")
@@ -74,20 +80,22 @@ def _unit(ax: Axes, name: str, z: float) -> None:
     ax.plot([z, z], [UNITS[name].f(at), UNITS[name].f_prime(at)], color=INK, lw=0.8, marker="D", ms=4, ls=":")
 
 
-def lost_units(found: Mapping[str, list[float]], ylabel: str, xlabel: str) -> Figure:
-    """Percentage of saturated, or of dead, units by epoch."""
-    drawing, (ax,) = figure(4.6, 2.6)
-    for (unit, values), color in zip(found.items(), (RED, BLUE), strict=False):
-        ax.plot(values, "-o", ms=3, color=color, label=unit)
-    ax.set(xlabel=xlabel, ylabel=ylabel, ylim=(-1, None))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(fontsize=9)
+def lost_units(found: Mapping[str, list[float]]) -> Figure:
+    """Percentages of saturated and of dead units by epoch."""
+    drawing, axes = figure(6.0, 2.6, 2)
+    panels = {"saturated: $|a| > 0.95$, %": ("tanh", "softsign"), "dead: $f' = 0$, %": ("relu", "leaky_relu")}
+    for ax, (title, pair) in zip(axes, panels.items(), strict=True):
+        for unit, color in zip(pair, (RED, BLUE), strict=True):
+            ax.plot(found[unit], "-o", ms=3, color=color, label=unit)
+        ax.set_title(title, fontsize=10)
+        ax.set(xlabel="epoch", ylim=(-1, max(10, 1.1 * max(max(found[unit]) for unit in pair))))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.legend(fontsize=9)
     return drawing
 
 
-def layers(found: Mapping[str, Signals], names: tuple[str, str, str]) -> Figure:
+def layers(found: Mapping[str, Signals]) -> Figure:
     """Histograms of activations and of log10 |errors|, a ridge for each layer, the first at the top."""
-    activations, errors, layer = names
     drawing = Figure(figsize=(6.0, 6.4), layout="constrained")
     axes = drawing.subplots(2, len(found), sharex="row", squeeze=False)
     magnitudes = [_log10(t) for s in found.values() for t in s.errors]
@@ -96,10 +104,10 @@ def layers(found: Mapping[str, Signals], names: tuple[str, str, str]) -> Figure:
     for column, (rule, s) in enumerate(found.items()):
         _ridges(axes[0, column], s.activations, -reach, reach, BLUE)
         _ridges(axes[1, column], [_log10(t) for t in s.errors], max(low, high - 16), high, RED)
-        axes[0, column].set(title=rule, xlabel=activations)
-        axes[1, column].set(xlabel=errors)
+        axes[0, column].set(title=rule, xlabel="$a$")
+        axes[1, column].set(xlabel=r"$\log_{10} |\delta|$")
     for ax in axes[:, 0]:
-        ax.set_ylabel(layer)
+        ax.set_ylabel("layer")
     return drawing
 
 
@@ -121,15 +129,15 @@ def _ridges(ax: Axes, layers: Sequence[Tensor], low: float, high: float, color: 
     ax.tick_params(axis="y", length=0)
 
 
-def path(found: Tensor, color: str) -> Figure:
+def path(found: Tensor, is_good: bool) -> Figure:
     """A path on the bowl, as far as it stays near the picture."""
     drawing, (ax,) = figure(5.4, 3.6)
     outside = (found.abs() > 3 * torch.tensor(REACH)).any(1)
-    draw_path(ax, found[: int(outside.int().argmax()) + 1] if outside.any() else found, color)
+    draw_path(ax, found[: int(outside.int().argmax()) + 1] if outside.any() else found, BLUE if is_good else RED)
     return drawing
 
 
-def word_rates(found: Rates, chosen: Sequence[str], names: tuple[str, str]) -> Figure:
+def word_rates(found: Rates, chosen: Sequence[str]) -> Figure:
     """Effective rate of every word that had a gradient, by how often it had one; some words by name."""
     drawing, (ax,) = figure(5.6, 3.6)
     seen = found.counts > 0
@@ -140,5 +148,5 @@ def word_rates(found: Rates, chosen: Sequence[str], names: tuple[str, str]) -> F
             place = (float(found.counts[i]), float(found.rates[i]))
             ax.plot(*place, "o", color=RED, ms=5)
             ax.annotate(word, place, (-6, -3), textcoords="offset points", fontsize=9, color=RED, ha="right")
-    ax.set(xlabel=names[0], ylabel=names[1])
+    ax.set(xlabel="batches that held the word", ylabel=r"$\alpha / \sqrt{G + \epsilon}$")
     return drawing

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from . import sentences_1, sentences_2
+from . import sentences_1, sentences_2, sentences_3
 
 LANGUAGES = {"English": "en", "中文": "zh"}
-SENTENCES: Mapping[str, tuple[str, str]] = {**sentences_1.SENTENCES, **sentences_2.SENTENCES}
+SENTENCES: Mapping[str, tuple[str, str]] = {**sentences_1.SENTENCES, **sentences_2.SENTENCES, **sentences_3.SENTENCES}
 
 
 class Speaker(NamedTuple):

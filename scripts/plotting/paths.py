@@ -4,11 +4,10 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from evidence.bowl import bowl
+from evidence.bowl import REACH, bowl
 
 from .style import INK, PALE
 
-REACH = (5.0, 3.2)  # of the picture, in theta_1 and theta_2
 LEVELS = (0.3, 1.2, 3, 6, 10, 16, 24, 34)
 
 
