@@ -117,7 +117,7 @@ def _(edited, say):
         function = editing.load(edited.value)
         found = tables_2.compared(say, editing.compare(function))
         return mo.md(
-            "\n\n".join([say("compared"), found, say("verdict"), f"```text\n{editing.verdict(function)}\n```"])
+            "\n\n".join([say("compared"), found, say("verdict"), tables_2.transcript(editing.verdict(function))])
         )
 
     demand.answer(say, _at_one_point)
@@ -255,7 +255,7 @@ def _(say, shown_unit, unit_z):
         [
             page.picture(pictures_2.units, shown_unit.value, unit_z.value, alt="f(z), f'(z)"),
             mo.md(tables_2.units(say, _names, unit_z.value)),
-            page.source(say, *(thing for name in _names for thing in experiments_2.sources(name))),
+            *(page.source(say, *experiments_2.sources(name)) for name in _names),
         ]
     )
     return
@@ -459,16 +459,9 @@ def _(say):
 
 @app.cell
 def _(checkpoint, model_epochs, model_kind, say, train_model):
-    _is_given = bool(checkpoint.value.strip())
-    mo.stop(not _is_given and not demand.is_wanted(train_model), mo.md(say("no model yet")))
-    try:
-        if _is_given:
-            trained = continuing.load(checkpoint.value)
-        else:
-            trained = continuing.train_here(say, model_kind.value, model_epochs.value)
-    except demand.UnusableError as _error:
-        mo.stop(True, demand.refusal(say, _error))
-    mo.md(trained.describe(say))
+    _is_wanted = demand.is_wanted(train_model)
+    trained, _said = continuing.obtain(say, checkpoint.value, model_kind.value, model_epochs.value, _is_wanted)
+    _said  # noqa: B018
     return (trained,)
 
 
@@ -483,9 +476,11 @@ def _(say):
 
 @app.cell
 def _(prompt, prompt_seed, say, temperature, trained):
+    mo.stop(trained is None)
+
     def _continuations():
         found = continuing.continuations(trained.generator, prompt.value, temperature.value, prompt_seed.value)
-        return mo.md("\n".join(f"> {text}\n" for text in found))
+        return mo.md("\n".join(f"> {demand.literal(text)}\n" for text in found))
 
     demand.answer(say, _continuations)
     return

@@ -15,16 +15,13 @@ def bowl(theta: Tensor) -> Tensor:
     return 0.5 * (theta[..., 0] ** 2 + 10 * theta[..., 1] ** 2)
 
 
-def descend(make: Maker, steps: int, schedule: Callable[[torch.optim.Optimizer], object] | None = None) -> Tensor:
-    """Trajectory of an optimizer on the bowl, (steps + 1, 2); its schedule steps with it."""
+def descend(make: Maker, steps: int) -> Tensor:
+    """Trajectory of an optimizer on the bowl, (steps + 1, 2)."""
     theta = torch.tensor(START, dtype=torch.float64, requires_grad=True)
     optimizer, path = make([theta]), [theta.detach().clone()]
-    scheduler = schedule(optimizer) if schedule else None
     for _ in range(steps):
         optimizer.zero_grad()
         bowl(theta).backward()
         optimizer.step()
-        if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
-            scheduler.step()
         path.append(theta.detach().clone())
     return torch.stack(path)

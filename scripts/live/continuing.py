@@ -17,7 +17,7 @@ from cs224d_l3.text.plain import Text, read
 from training.averaging import Averaging
 from training.rates import rates
 
-from .demand import UnusableError, is_check
+from .demand import UnusableError, is_check, literal, refusal
 from .sentences import Speaker
 
 NETWORK = {"unit": "tanh", "d": 50, "hidden": 50, "dropout": 0.2}
@@ -93,12 +93,23 @@ def train_here(say: Speaker, kind: str, epochs: int) -> Trained:
         return train(text, kind, count, 0, tick)
 
 
+def obtain(say: Speaker, path: str, kind: str, epochs: int, is_wanted: bool) -> tuple[Trained | None, mo.Html]:
+    """The model of a path, or one that is trained here; and what is said of it."""
+    if not path.strip() and not is_wanted:
+        return None, mo.md(say("no model yet"))
+    try:
+        trained = load(path) if path.strip() else train_here(say, kind, epochs)
+    except UnusableError as error:
+        return None, refusal(say, error)
+    return trained, mo.md(trained.describe(say))
+
+
 def load(path: str) -> Trained:
     """A checkpoint of ``train_language_model.py``."""
     try:
         return Trained(Generator.load(Path(path.strip()).expanduser()))
     except (OSError, ValueError) as error:
-        raise UnusableError("no checkpoint", path=path.strip(), reason=str(error).split("\n")[0]) from None
+        raise UnusableError("no checkpoint", reason=literal(str(error).split("\n")[0])) from None
 
 
 def continuations(generator: Generator, prompt: str, temperature: float, seed: int, count: int = 3) -> list[str]:
@@ -107,5 +118,5 @@ def continuations(generator: Generator, prompt: str, temperature: float, seed: i
     indices = generator.vocabulary.encode(words).tolist()
     unknown = [w for w, i in zip(words, indices, strict=True) if i == generator.vocabulary.unknown]
     if unknown:
-        raise UnusableError("unknown words", words=", ".join(f"“{w}”" for w in dict.fromkeys(unknown)))
+        raise UnusableError("unknown words", words=", ".join(f"“{literal(w)}”" for w in dict.fromkeys(unknown)))
     return [generator.generate(prompt, 40, temperature, 50, seed + k) for k in range(count)]

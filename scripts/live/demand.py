@@ -1,6 +1,7 @@
 """What the reader asks for: runs on demand, numbers that are typed, and input that cannot be used."""
 
 import math
+import re
 from collections.abc import Callable
 
 import marimo as mo
@@ -38,12 +39,17 @@ def is_wanted(button: mo.ui.run_button) -> bool:
     return bool(button.value) or is_check()
 
 
+def literal(text: object) -> str:
+    """Text in which Markdown and HTML see nothing of theirs."""
+    return re.sub(r"[^\w\s]", lambda mark: f"&#{ord(mark[0])};", str(text))
+
+
 def number(name: str, text: str, at_most: float = math.inf) -> float:
     """A number of at least 0 as it was typed."""
     try:
         value = float(text)
     except ValueError:
-        raise UnusableError("no number", name=name, text=text.strip() or "∅") from None
+        raise UnusableError("no number", name=name, text=literal(text.strip())) from None
     if not 0 <= value <= at_most or math.isinf(value):
         limit = "" if math.isinf(at_most) else f" \\le {at_most:g}"
         raise UnusableError("number out of range", name=name, value=f"{value:g}", limit=limit)

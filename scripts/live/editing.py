@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import warnings
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from torch.autograd import Function
 from cs224d_l3 import numerical_gradient, relative_error
 from cs224d_l3.gradient_check import FunctionReport, GradientCheckError, Report, check_function, check_gradients
 
-from .demand import UnusableError
+from .demand import UnusableError, literal
 
 
 class Affine(Function):
@@ -68,7 +69,7 @@ def load(code: str) -> type[Function]:
 
 
 def _raised(error: BaseException) -> dict[str, str]:
-    return {"error": type(error).__name__, "reason": str(error).strip().split("\n")[0][:200]}
+    return {"error": type(error).__name__, "reason": literal(str(error).strip().split("\n")[0][:200])}
 
 
 # ------------------------------------------------------------------------------------------- at one point
@@ -140,8 +141,12 @@ class Account(NamedTuple):
 
 def check(function: type[Function]) -> Account:
     """:func:`check_function` at calls that hypothesis draws."""
+    from hypothesis.errors import HypothesisDeprecationWarning
+
     try:
-        return Account(check_function(function.apply, "x=batch n, W=m n, b=m", name=function.__name__, seconds=20))
+        with warnings.catch_warnings():  # other threads of the notebook draw random numbers too
+            warnings.simplefilter("ignore", HypothesisDeprecationWarning)
+            return Account(check_function(function.apply, "x=batch n, W=m n, b=m", name=function.__name__, seconds=20))
     except GradientCheckError as error:
         return Account(error.report, str(error))
     except Exception as error:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from cs224d_l3 import (
     UNITS,
     AdaGrad,
-    InverseDecay,
     WindowClassifier,
     init_xavier,
     l2_penalty,
@@ -20,11 +19,12 @@ from cs224d_l3 import (
     softmax_cross_entropy,
     weight_matrices,
 )
-from evidence.bowl import REACH, bowl, descend
+from cs224d_l3.adagrad import update
+from evidence.bowl import REACH, START, bowl
 from evidence.experiments import dead_units, saturated
 from evidence.tasks import Digits, deep, epochs, fit, words
 
-from .demand import UnusableError
+from .demand import UnusableError, literal
 
 Tick = Callable[[], object]  # called after every step of a long experiment
 
@@ -207,13 +207,19 @@ RATES = (0, 0.01, 0.03, 0.05, 0.1, 0.15, 0.18, 0.2, 0.208, 0.25, 0.5, 1, 1.2, 2,
 
 def path(rule: str, lr: float, steps: int, tau: float, eps: float) -> Tensor:
     """The path on the bowl, up to the first point that is not finite; (steps + 1, 2)."""
-    if rule == "AdaGrad":
-        found = descend(lambda thetas: AdaGrad(thetas, lr=lr, eps=eps), steps)
-    else:
-        schedule = (lambda optimizer: InverseDecay(optimizer, tau)) if rule == "annealed" else None
-        found = descend(lambda thetas: torch.optim.SGD(thetas, lr=lr), steps, schedule)
-    finite = found.isfinite().all(1)
-    return found if finite.all() else found[: int(finite.int().argmin())]
+    theta = torch.tensor(START, dtype=torch.float64, requires_grad=True)
+    G, places = torch.full_like(theta, eps), [theta.detach().clone()]
+    for t in range(steps):
+        (g,) = torch.autograd.grad(bowl(theta), theta)
+        with torch.no_grad():
+            if rule == "AdaGrad":
+                update(theta, g, G, lr)
+            else:
+                theta -= (lr * tau / max(t, tau) if rule == "annealed" else lr) * g
+        if not theta.isfinite().all():
+            break
+        places.append(theta.detach().clone())
+    return torch.stack(places)
 
 
 class Outcome(NamedTuple):
@@ -252,7 +258,7 @@ def known_words(text: str) -> list[str]:
     """The words of a text, each once; the training text must have them."""
     chosen = list(dict.fromkeys(text.replace(",", " ").replace("，", " ").split()))
     if unknown := [word for word in chosen if word not in words(0).vocabulary.words]:
-        raise UnusableError("unknown words", words=", ".join(f"“{word}”" for word in unknown))
+        raise UnusableError("unknown words", words=", ".join(f"“{literal(word)}”" for word in unknown))
     return chosen
 
 
@@ -283,17 +289,17 @@ def word_rates(lr: float, eps: float, count: int, tick: Tick) -> Rates:
 
 def constant_gradient(steps: int) -> tuple[list[float], list[float]]:
     """Lengths of AdaGrad's steps under the gradient 3 at alpha = 1, and what they would be with the root of a mean."""
-    theta = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-    optimizer, places = AdaGrad([theta], lr=1.0), [0.0]
+    theta, g, places = torch.zeros(1), torch.full((1,), 3.0), [0.0]
+    G = torch.full_like(theta, 1e-8)
     for _ in range(steps):
-        theta.grad = torch.full_like(theta, 3.0)
-        optimizer.step()
+        update(theta, g, G, 1.0)
         places.append(theta.item())
     lengths = [a - b for a, b in zip(places, places[1:], strict=False)]
     return lengths, [3 / math.sqrt(sum([3.0**2] * t) / t) for t in range(1, steps + 1)]
 
 
 def unmoved(eps: float) -> float:
-    """AdaGrad's step for a parameter whose gradients were all 0: the notes' formula at alpha = 1."""
-    g = torch.zeros(1, dtype=torch.float64)
-    return float(g / torch.sqrt(g * g + eps))
+    """Length of AdaGrad's step for a parameter whose gradients were all 0: the notes' formula at alpha = 1."""
+    theta, g = torch.zeros(1), torch.zeros(1)
+    update(theta, g, torch.full_like(theta, eps), 1.0)
+    return float(theta.abs())

@@ -44,7 +44,7 @@ def step_sizes(found: Mapping[float, Quotient], h: float) -> Figure:
 def penalties(found: Sequence[Penalised]) -> Figure:
     """Norm of the weights, and the losses, by epoch, a line for each lambda."""
     drawing, axes = figure(6.4, 2.7, 3)
-    titles = {"norm": r"$\sqrt{\sum_i ||W^{(i)}||_F^2}$", "train": "$J$, training", "test": "$J$, test"}
+    titles = {"norm": "norm of the weights", "train": "$J$, training", "test": "$J$, test"}
     for ax, (kind, title) in zip(axes, titles.items(), strict=True):
         for run, color in zip(found, SHADES, strict=False):
             values = getattr(run, kind)
@@ -54,8 +54,10 @@ def penalties(found: Sequence[Penalised]) -> Figure:
         ax.tick_params(labelsize=8)
     for ax in axes[1:]:
         ax.set(yscale="log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter(NullFormatter())
-    drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     return drawing
 
 
@@ -140,6 +142,7 @@ def path(found: Tensor, is_good: bool) -> Figure:
 def word_rates(found: Rates, chosen: Sequence[str]) -> Figure:
     """Effective rate of every word that had a gradient, by how often it had one; some words by name."""
     drawing, (ax,) = figure(5.6, 3.6)
+    box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
     seen = found.counts > 0
     ax.loglog(found.counts[seen], found.rates[seen], ".", color=PALE, ms=4, zorder=1)
     for word in chosen:
@@ -147,6 +150,6 @@ def word_rates(found: Rates, chosen: Sequence[str]) -> Figure:
         if found.counts[i]:
             place = (float(found.counts[i]), float(found.rates[i]))
             ax.plot(*place, "o", color=RED, ms=5)
-            ax.annotate(word, place, (-6, -3), textcoords="offset points", fontsize=9, color=RED, ha="right")
+            ax.annotate(word, place, (-6, -3), textcoords="offset points", fontsize=9, color=RED, ha="right", bbox=box)
     ax.set(xlabel="batches that held the word", ylabel=r"$\alpha / \sqrt{G + \epsilon}$")
     return drawing

@@ -80,15 +80,16 @@ SENTENCES = {
     "quotient heads": (" | quotient | error", " | 差商 | 误差"),
     "quotient printed": (
         "The 2019 edition prints $(J(\\theta^{(i+)}) - \\theta^{(i-)}) / 2\\epsilon$, a value of $J$ minus a "
-        "parameter. With the settings above it gives {printed}, where $f'(z) = {exact}$.",
+        "parameter. With $\\epsilon = 10^{-5}$ and the unit and $z$ above it gives ${printed}$, where "
+        "$f'(z) = {exact}$.",
         "2019 版印作 $(J(\\theta^{(i+)}) - \\theta^{(i-)}) / 2\\epsilon$，用 $J$ 的值减去了参数。"
-        "按上面的设置它给出 {printed}，而 $f'(z) = {exact}$。",
+        "取 $\\epsilon = 10^{-5}$ 和上面的单元与 $z$，它给出 ${printed}$，而 $f'(z) = {exact}$。",
     ),
     "snippet printed": (
         "Snippet 2.1 of the Chinese edition takes the one-sided quotient, although the text defines the centred one: "
-        "off by {one_sided} above, not by {centred}. Its last three lines stand outside the loop, so the index never "
-        "moves: stopped after {passes} passes for $J = \\sum_i x_i^3$, it has filled {filled} of {count} elements.",
-        "中文版的代码 2.1 用了单侧差商，正文定义的却是中心差商：上面的误差是 {one_sided}，而不是 {centred}。"
+        "with $h = 10^{-5}$ off by {one_sided}, not by {centred}. Its last three lines stand outside the "
+        "loop, so the index never moves: stopped after {passes} passes for $J = \\sum_i x_i^3$, it has filled {filled} of {count} elements.",
+        "中文版的代码 2.1 用了单侧差商，正文定义的却是中心差商：$h = 10^{-5}$ 时误差是 {one_sided}，而不是 {centred}。"
         "它的最后三行写在了循环之外，下标从不前进：对 $J = \\sum_i x_i^3$ 循环 {passes} 次后停下，"
         "{count} 个元素只填了 {filled} 个。",
     ),
@@ -99,12 +100,13 @@ SENTENCES = {
         "something, and leaves the biases alone:\n\n"
         "$$J_R = J + \\lambda \\sum_i \\lVert W^{(i)} \\rVert_F^2$$\n\n"
         "Here a network with 60 tanh units learns a few handwritten digits. The larger $\\lambda$, the smaller the "
-        "weights, and the smaller the gap between the two losses. Too large a $\\lambda$ learns nothing.",
+        "weights, and the smaller the gap between the two losses. Whether the test loss falls as well, "
+        "the table tells. Too large a $\\lambda$ learns nothing.",
         "## 2.2 正则化\n"
         "权重多的网络可以把训练集背下来。L2 正则化让大的权重付出代价，偏置不受影响：\n\n"
         "$$J_R = J + \\lambda \\sum_i \\lVert W^{(i)} \\rVert_F^2$$\n\n"
         "这里用 60 个 tanh 单元的网络学习少量手写数字。$\\lambda$ 越大，权重越小，两个损失之间的差距也越小；"
-        "$\\lambda$ 太大则什么也学不到。",
+        "测试损失是否也下降，请看表。$\\lambda$ 太大则什么也学不到。",
     ),
     "lambdas": ("λ, up to six", "λ，最多六个"),
     "digits": ("training digits", "训练用的数字个数"),
@@ -153,9 +155,9 @@ SENTENCES = {
         "导数 | 印作 | 正确 | 由差分",
     ),
     "hardtanh printed": (
-        "Hard tanh is printed as $-1$ if $z < 1$ (2019). That gives {printed} at $z = {z}$, not {right}. The Chinese "
-        "edition lets it saturate where $z > 1$; at $z = -2$ its slope is {slope}, so it saturates at both ends.",
-        "hard tanh 印作“$z < 1$ 时为 $-1$”（2019 版），在 $z = {z}$ 处得 {printed}，而不是 {right}。"
+        "Hard tanh is printed as $-1$ if $z < 1$ (2019). That gives ${printed}$ at $z = {z}$, not ${right}$. The "
+        "Chinese edition lets it saturate where $z > 1$; at $z = -2$ its slope is {slope}, so it saturates at both ends.",
+        "hard tanh 印作“$z < 1$ 时为 $-1$”（2019 版），在 $z = {z}$ 处得 ${printed}$，而不是 ${right}$。"
         "中文版说它在 $z > 1$ 时饱和；而在 $z = -2$ 处斜率是 {slope}，可见两端都会饱和。",
     ),
     "lost units": (

@@ -89,7 +89,8 @@ SENTENCES = {
     "adagrad": (
         "## 2.6 AdaGrad\n"
         "AdaGrad gives every parameter a rate of its own, which falls with the gradients that the parameter has had. "
-        "Whoever had few, still learns fast.\n\n"
+        "One that has "
+        "had few still learns fast.\n\n"
         "$$\\theta_{t,i} = \\theta_{t-1,i} - \\frac{\\alpha}{\\sqrt{\\sum_{\\tau=1}^t g_{\\tau,i}^2 + \\epsilon}}\\, "
         "g_{t,i}$$\n\n"
         "In a text most words are rare. The window network reads the Python reference once; then each point is a word, "
@@ -114,10 +115,10 @@ SENTENCES = {
     ),
     "adagrad printed": (
         "Without $\\epsilon$, as the formula is printed, a parameter that has had no gradient is moved by "
-        "$0/0 = {without}$; with $\\epsilon = 10^{-8}$ in the root, as in the notes' code, by {with_eps}. And the root "
-        "is of a sum: the notes speak of the history's root mean square. Under the same gradient at every step "
+        "$0/0 = \\mathrm{{without}}$; with $\\epsilon = 10^{-8}$ in the root, as in the notes' code, by {with_eps}. And the "
+        "root is of a sum: the notes speak of the history's root mean square. Under the same gradient at every step "
         "$\\alpha = 1$ makes steps of {lengths}, where a mean would make steps of {mean}.",
-        "印出的公式没有 $\\epsilon$：从未得到梯度的参数要移动 $0/0 = {without}$；像讲义代码那样在根号内加上 "
+        "印出的公式没有 $\\epsilon$：从未得到梯度的参数要移动 $0/0 = \\mathrm{{without}}$；像讲义代码那样在根号内加上 "
         "$\\epsilon = 10^{-8}$，则移动 {with_eps}。另外，根号下是和：讲义却说是历史梯度的方均根。"
         "每步梯度都相同、$\\alpha = 1$ 时，各步长为 {lengths}；若是平均，则为 {mean}。",
     ),

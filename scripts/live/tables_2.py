@@ -1,5 +1,6 @@
 """Tables of the lecture's second part, in Markdown."""
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -7,7 +8,7 @@ import torch
 from cs224d_l3 import UNITS, fan_in_groups
 from evidence.tasks import deep
 
-from .demand import UnusableError
+from .demand import UnusableError, literal
 from .editing import Account, Compared
 from .experiments_2 import Derivative, Penalised, Quotient, Rates, Signals
 from .sentences import Speaker
@@ -23,12 +24,25 @@ def table(heads: str, rows: Iterable[Sequence[object]]) -> str:
 def short(value: float) -> str:
     """Three digits; powers of ten as they are printed."""
     mantissa, _, exponent = f"{value:.3g}".partition("e")
-    return f"${mantissa} \\cdot 10^{{{int(exponent)}}}$" if exponent else mantissa.replace("-", "−")
+    return f"${mantissa} \\cdot 10^{{{int(exponent)}}}$" if exponent else f"${mantissa}$"
+
+
+def digits(value: float, count: int) -> str:
+    """So many decimals, with a minus sign in place of a hyphen."""
+    return f"{value:.{count}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def transcript(text: object) -> str:
+    """What a program prints, its long lines broken."""
+    style = "white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.8rem; line-height: 1.4"
+    lines = html.escape(str(text)).replace("\n", "&#10;")  # no empty line: it would end the HTML in Markdown
+    return f'<pre style="{style}">{lines}</pre>'
 
 
 def compared(say: Speaker, found: Iterable[Compared]) -> str:
     rows = (
-        [f"${c.argument}$", f"$\\partial J / \\partial {c.element}$", f"{c.by_formula:.6f}", f"{c.by_differences:.6f}",
+        [f"${c.argument}$", f"$\\partial J / \\partial {c.element}$",
+         digits(c.by_formula, 6), digits(c.by_differences, 6),
          f"**{short(c.relative_error)}**" if c.relative_error > 1e-6 else short(c.relative_error)]
         for c in found
     )  # fmt: skip
@@ -48,15 +62,15 @@ def checks(say: Speaker, account: Account) -> str:
         return say("check ok", n=report.runs[check], calls=report.calls)
 
     found = table(say("checks heads"), ([f"`{check}`", outcome(check)] for check in report.runs))
-    return f"{found}\n\n```text\n{account.message}\n```" if account.message else found
+    return f"{found}\n\n{transcript(account.message)}" if account.message else found
 
 
 def quotients(say: Speaker, q: Quotient) -> str:
     rows = (
-        [f"${name}$", f"{value:.12f}", short(abs(value - q.exact))]
+        [f"${name}$", digits(value, 12), short(abs(value - q.exact))]
         for name, value in (("(f(z+h) - f(z)) / h", q.one_sided), ("(f(z+h) - f(z-h)) / 2h", q.centred))
     )
-    return table(say("quotient heads"), [["$f'(z)$", f"{q.exact:.12f}", ""], *rows])
+    return table(say("quotient heads"), [["$f'(z)$", digits(q.exact, 12), ""], *rows])
 
 
 def penalties(say: Speaker, found: Iterable[Penalised]) -> str:
@@ -70,12 +84,12 @@ def penalty_gradients(say: Speaker, found: Mapping[float, tuple[float, float]]) 
 
 def units(say: Speaker, names: Iterable[str], z: float) -> str:
     at = torch.tensor(z, dtype=torch.float64)
-    rows = ([f"`{name}`", *(f"{float(f(at)):.4f}" for f in UNITS[name][:2])] for name in names)
+    rows = ([f"`{name}`", *(digits(float(f(at)), 4) for f in UNITS[name][:2])] for name in names)
     return table(say("unit heads"), rows)
 
 
 def derivatives(say: Speaker, found: Iterable[Derivative]) -> str:
-    rows = ([f"`{d.name}`", *(f"{v:.4f}" for v in d[1:])] for d in found)
+    rows = ([f"`{d.name}`", *(digits(v, 4) for v in (d.printed, d.right, d.difference))] for d in found)
     return table(say("units printed heads"), rows)
 
 
@@ -93,7 +107,7 @@ def fan_in(say: Speaker, lr: float) -> str:
     except ValueError as error:
         raise UnusableError("fan-in zero", reason=error) from None
     rows = []
-    for group in groups:
+    for group in sorted(groups, key=lambda group: -max(theta.ndim for theta in group["params"])):
         shapes = [" × ".join(map(str, theta.shape)) for theta in group["params"]]
         weights = [theta for theta in group["params"] if theta.ndim == 2]
         rows.append([", ".join(shapes), weights[0].shape[1] if weights else "–", short(group["lr"])])
@@ -104,7 +118,7 @@ def words(say: Speaker, found: Rates, chosen: Iterable[str]) -> str:
     rows = []
     for word in chosen:
         i = found.words.index(word)
-        rows.append([f"{word}", int(found.counts[i]), short(float(found.rates[i]))])
+        rows.append([literal(word), int(found.counts[i]), short(float(found.rates[i]))])
     return table(say("words heads"), rows)
 
 
