@@ -97,10 +97,8 @@ def _(say):
 
 @app.cell
 def _(say):
-    planted = mo.ui.dropdown(
-        {say(f"planted {name}"): name for name in editing.PLANTED}, value=say("planted sign"), label=say("planted")
-    )
-    planted  # noqa: B018
+    planted = mo.ui.dropdown({say(f"planted {name}"): name for name in editing.PLANTED}, value=say("planted sign"))
+    mo.vstack([mo.md(say("planted")), planted])
     return (planted,)
 
 

@@ -43,21 +43,18 @@ def step_sizes(found: Mapping[float, Quotient], h: float) -> Figure:
 
 def penalties(found: Sequence[Penalised]) -> Figure:
     """Norm of the weights, and the losses, by epoch, a line for each lambda."""
-    drawing, axes = figure(6.4, 2.7, 3)
-    titles = {"norm": "norm of the weights", "train": "$J$, training", "test": "$J$, test"}
-    for ax, (kind, title) in zip(axes, titles.items(), strict=True):
-        for run, color in zip(found, SHADES, strict=False):
-            values = getattr(run, kind)
-            ax.plot(range(1, len(values) + 1), values, color=color, lw=1.5, label=f"$\\lambda = {run.lam:g}$")
-        ax.set_title(title, fontsize=9)
-        ax.set_xlabel("epoch", fontsize=8)
-        ax.tick_params(labelsize=8)
-    for ax in axes[1:]:
-        ax.set(yscale="log")
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(NullFormatter())
-    drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    drawing, (norms, losses) = figure(6.0, 3.0, 2)
+    for run, color in zip(found, SHADES, strict=False):
+        t = range(1, len(run.norm) + 1)
+        norms.plot(t, run.norm, color=color, lw=1.5, label=f"$\\lambda = {run.lam:g}$")
+        losses.plot(t, run.train, color=color, lw=1.5, ls="--")
+        losses.plot(t, run.test, color=color, lw=1.5)
+    norms.set(xlabel="epoch", title="norm of the weights")
+    losses.set(xlabel="epoch", title="$J$: training (dashed), test", yscale="log")
+    losses.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    losses.yaxis.set_major_formatter("{x:g}")
+    losses.yaxis.set_minor_formatter(NullFormatter())
+    drawing.legend(*norms.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     return drawing
 
 

@@ -22,24 +22,24 @@ SENTENCES = {
         "## 2.1 Gradient checks\n"
         "A backward pass is a claim about a derivative, and a derivative can be measured: move one parameter by "
         "$\\epsilon$ to either side, and see how much $J$ changes.\n\n"
-        "$$f'(\\theta) \\approx \\frac{J(\\theta^{(i+)}) - J(\\theta^{(i-)})}{2\\epsilon}, "
-        "\\qquad \\theta^{(i\\pm)} = \\theta \\pm \\epsilon e_i$$\n\n"
+        "$$f'(\\theta) \\approx \\frac{J(\\theta^{(i+)}) - J(\\theta^{(i-)})}{2\\epsilon}$$\n\n"
+        "$$\\theta^{(i\\pm)} = \\theta \\pm \\epsilon e_i$$\n\n"
         "It takes two forward passes a parameter, too slow to train with. To check a backward pass it is just right. "
         "Below is the one of $z = xW^T + b$. Plant an error in it, or edit it yourself.",
         "## 2.1 梯度检验\n"
         "反向传播给出的是导数，而导数可以直接测量：把一个参数向两侧各移动 $\\epsilon$，看 $J$ 变了多少。\n\n"
-        "$$f'(\\theta) \\approx \\frac{J(\\theta^{(i+)}) - J(\\theta^{(i-)})}{2\\epsilon}, "
-        "\\qquad \\theta^{(i\\pm)} = \\theta \\pm \\epsilon e_i$$\n\n"
+        "$$f'(\\theta) \\approx \\frac{J(\\theta^{(i+)}) - J(\\theta^{(i-)})}{2\\epsilon}$$\n\n"
+        "$$\\theta^{(i\\pm)} = \\theta \\pm \\epsilon e_i$$\n\n"
         "每个参数要做两次前向计算，用来训练太慢，用来检验反向传播却正合适。"
         "下面是 $z = xW^T + b$ 的反向传播：可以埋入一个错误，也可以自己改。",
     ),
-    "planted": ("planted error", "埋入的错误"),
+    "planted": ("Planted error:", "埋入的错误："),
     "planted right": ("none: it is right", "没有错误"),
     "planted sign": ("grad_W has the wrong sign", "grad_W 符号相反"),
     "planted thousandth": ("grad_W is 0.1 % too large", "grad_W 大了 0.1 %"),
     "planted index": ("grad_x takes W's columns in reverse", "grad_x 把 W 的列弄反了"),
     "planted sum": ("grad_b is not summed over the batch", "grad_b 没有对批次求和"),
-    "planted saved": ("the inputs are kept on ctx, unsaved", "输入直接存在 ctx 上，没有用 save_for_backward"),
+    "planted saved": ("the inputs are kept on ctx, unsaved", "输入未经 save_for_backward 保存"),
     "does not parse": ("This does not parse: line {line}, {reason}.", "无法解析：第 {line} 行，{reason}。"),
     "raises": ("It raises `{error}`: {reason}", "运行时抛出 `{error}`：{reason}"),
     "no Function": (
@@ -68,7 +68,7 @@ SENTENCES = {
     "run check_function": ("Run check_function", "运行 check_function"),
     "checks heads": ("check | outcome", "检查 | 结果"),
     "check failed": ("**fails**", "**未通过**"),
-    "check ok": ("ok in {n} of {calls} calls", "{calls} 次调用中 {n} 次通过"),
+    "check ok": ("ok in {n} of {calls} calls", "{n} / {calls} 次通过"),
     "check unsupported": ("not offered by the Function", "该 Function 不支持"),
     "check silent": ("does not apply", "不适用"),
     "step size": (
@@ -88,7 +88,8 @@ SENTENCES = {
     "snippet printed": (
         "Snippet 2.1 of the Chinese edition takes the one-sided quotient, although the text defines the centred one: "
         "with $h = 10^{-5}$ off by {one_sided}, not by {centred}. Its last three lines stand outside the "
-        "loop, so the index never moves: stopped after {passes} passes for $J = \\sum_i x_i^3$, it has filled {filled} of {count} elements.",
+        "loop, so the index never moves: stopped after {passes} passes for $J = \\sum_i x_i^3$, it has filled {filled} "
+        "of {count} elements.",
         "中文版的代码 2.1 用了单侧差商，正文定义的却是中心差商：$h = 10^{-5}$ 时误差是 {one_sided}，而不是 {centred}。"
         "它的最后三行写在了循环之外，下标从不前进：对 $J = \\sum_i x_i^3$ 循环 {passes} 次后停下，"
         "{count} 个元素只填了 {filled} 个。",
@@ -132,14 +133,14 @@ SENTENCES = {
     "units": (
         "## 2.3 Neural units\n"
         "What a unit is good for shows in its slope: where $f'$ is 0, no error passes. Choose a unit, and move $z$.\n\n"
-        "$$\\sigma'(z) = \\sigma(z)(1 - \\sigma(z)), \\qquad \\tanh'(z) = 1 - \\tanh^2(z), \\qquad "
-        "\\mathrm{softsign}'(z) = \\frac{1}{(1 + |z|)^2}$$\n\n"
+        "$$\\begin{aligned} \\sigma'(z) &= \\sigma(z)(1 - \\sigma(z)) \\\\ \\tanh'(z) &= 1 - \\tanh^2(z) \\\\ "
+        "\\mathrm{softsign}'(z) &= \\frac{1}{(1 + |z|)^2} \\end{aligned}$$\n\n"
         "Hard tanh has slope 1 between $-1$ and 1, ReLU where $z > 0$, and 0 elsewhere; leaky ReLU keeps a slope "
         "$k$ there.",
         "## 2.3 神经单元\n"
         "一个单元好不好用，要看它的斜率：$f'$ 为 0 的地方，误差传不过去。请选择单元并移动 $z$。\n\n"
-        "$$\\sigma'(z) = \\sigma(z)(1 - \\sigma(z)), \\qquad \\tanh'(z) = 1 - \\tanh^2(z), \\qquad "
-        "\\mathrm{softsign}'(z) = \\frac{1}{(1 + |z|)^2}$$\n\n"
+        "$$\\begin{aligned} \\sigma'(z) &= \\sigma(z)(1 - \\sigma(z)) \\\\ \\tanh'(z) &= 1 - \\tanh^2(z) \\\\ "
+        "\\mathrm{softsign}'(z) &= \\frac{1}{(1 + |z|)^2} \\end{aligned}$$\n\n"
         "hard tanh 在 $-1$ 与 1 之间斜率为 1，ReLU 在 $z > 0$ 处斜率为 1，其余地方都是 0；"
         "leaky ReLU 在那里仍保留斜率 $k$。",
     ),
@@ -156,7 +157,8 @@ SENTENCES = {
     ),
     "hardtanh printed": (
         "Hard tanh is printed as $-1$ if $z < 1$ (2019). That gives ${printed}$ at $z = {z}$, not ${right}$. The "
-        "Chinese edition lets it saturate where $z > 1$; at $z = -2$ its slope is {slope}, so it saturates at both ends.",
+        "Chinese edition lets it saturate where $z > 1$; at $z = -2$ its slope is {slope}, so it saturates at both "
+        "ends.",
         "hard tanh 印作“$z < 1$ 时为 $-1$”（2019 版），在 $z = {z}$ 处得 ${printed}$，而不是 ${right}$。"
         "中文版说它在 $z > 1$ 时饱和；而在 $z = -2$ 处斜率是 {slope}，可见两端都会饱和。",
     ),

@@ -115,8 +115,8 @@ SENTENCES = {
     ),
     "adagrad printed": (
         "Without $\\epsilon$, as the formula is printed, a parameter that has had no gradient is moved by "
-        "$0/0 = \\mathrm{{without}}$; with $\\epsilon = 10^{-8}$ in the root, as in the notes' code, by {with_eps}. And the "
-        "root is of a sum: the notes speak of the history's root mean square. Under the same gradient at every step "
+        "$0/0 = \\mathrm{{without}}$; with $\\epsilon = 10^{-8}$ in the root, as in the notes' code, by {with_eps}. "
+        "And the root is of a sum: the notes speak of the history's root mean square. Under the same gradient at every step "
         "$\\alpha = 1$ makes steps of {lengths}, where a mean would make steps of {mean}.",
         "印出的公式没有 $\\epsilon$：从未得到梯度的参数要移动 $0/0 = \\mathrm{{without}}$；像讲义代码那样在根号内加上 "
         "$\\epsilon = 10^{-8}$，则移动 {with_eps}。另外，根号下是和：讲义却说是历史梯度的方均根。"
@@ -127,14 +127,16 @@ SENTENCES = {
         "## A language model\n"
         "The notes end on the way to a language model, and all of its parts are above: word vectors, a window, tanh "
         "units, a softmax over the words, AdaGrad with rates by fan-in.\n\n"
-        "$$p(w_t \\mid w_{t-5}, \\dots, w_{t-1}) = \\mathrm{softmax}(U f(Wx + b) + c)_{w_t}$$\n\n"
+        "$$a = f(Wx + b), \\qquad x = [L_{w_{t-5}} \\dots L_{w_{t-1}}]$$\n\n"
+        "$$p(w_t \\mid w_{t-5}, \\dots, w_{t-1}) = \\mathrm{softmax}(Ua + c)_{w_t}$$\n\n"
         "It learns from the documentation that comes with Python, in under a minute. The recurrent model reads one "
         "word and its own state in place of a window. Or give the path of a checkpoint that "
         "`train_language_model.py` wrote.",
         "## 语言模型\n"
         "讲义结束在通往语言模型的路上，而所需的部件上面都有了：词向量、窗口、tanh 单元、对词的 softmax、"
         "按扇入设置学习速率的 AdaGrad。\n\n"
-        "$$p(w_t \\mid w_{t-5}, \\dots, w_{t-1}) = \\mathrm{softmax}(U f(Wx + b) + c)_{w_t}$$\n\n"
+        "$$a = f(Wx + b), \\qquad x = [L_{w_{t-5}} \\dots L_{w_{t-1}}]$$\n\n"
+        "$$p(w_t \\mid w_{t-5}, \\dots, w_{t-1}) = \\mathrm{softmax}(Ua + c)_{w_t}$$\n\n"
         "它用 Python 自带的文档学习，不到一分钟。循环模型不用窗口，而是读一个词和自己的状态。"
         "也可以给出 `train_language_model.py` 所写检查点的路径。",
     ),

@@ -24,7 +24,7 @@ def table(heads: str, rows: Iterable[Sequence[object]]) -> str:
 def short(value: float) -> str:
     """Three digits; powers of ten as they are printed."""
     mantissa, _, exponent = f"{value:.3g}".partition("e")
-    return f"${mantissa} \\cdot 10^{{{int(exponent)}}}$" if exponent else f"${mantissa}$"
+    return f"${{{mantissa} \\cdot 10^{{{int(exponent)}}}}}$" if exponent else f"${mantissa}$"
 
 
 def digits(value: float, count: int) -> str:
@@ -67,7 +67,7 @@ def checks(say: Speaker, account: Account) -> str:
 
 def quotients(say: Speaker, q: Quotient) -> str:
     rows = (
-        [f"${name}$", digits(value, 12), short(abs(value - q.exact))]
+        [f"${{{name}}}$", digits(value, 12), short(abs(value - q.exact))]
         for name, value in (("(f(z+h) - f(z)) / h", q.one_sided), ("(f(z+h) - f(z-h)) / 2h", q.centred))
     )
     return table(say("quotient heads"), [["$f'(z)$", digits(q.exact, 12), ""], *rows])
