@@ -281,7 +281,7 @@ def _(lost_epochs, lost_rate, run_lost, say):
     mo.stop(not demand.is_wanted(run_lost), mo.md(say("on demand")))
 
     def _lost_units():
-        lr, count = demand.number(r"\alpha", lost_rate.value), 1 if demand.is_check() else lost_epochs.value
+        lr, count = demand.rate(lost_rate.value), 1 if demand.is_check() else lost_epochs.value
         units = ("tanh", "softsign", "relu", "leaky_relu")
         with mo.status.progress_bar(total=len(units) * count, remove_on_exit=True) as bar:
             data = tasks.digits(0)
@@ -405,7 +405,7 @@ def _(run_words, say, some_words, words_eps, words_rate):
     mo.stop(not demand.is_wanted(run_words), mo.md(say("on demand")))
 
     def _words():
-        lr = demand.number(r"\alpha", words_rate.value)
+        lr = demand.rate(words_rate.value)
         chosen = experiments_2.known_words(some_words.value)
         count = 20 if demand.is_check() else experiments_2.word_batches()
         with mo.status.progress_bar(total=count, remove_on_exit=True) as bar:

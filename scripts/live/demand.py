@@ -39,6 +39,15 @@ def is_wanted(button: mo.ui.run_button) -> bool:
     return bool(button.value) or is_check()
 
 
+def in_print(value: float) -> str:
+    """Three digits, for a formula: 0.15, 3.2 x 10^(-5), 10^6."""
+    mantissa, _, exponent = f"{value:.3g}".partition("e")
+    if not exponent:
+        return mantissa.replace("inf", r"\infty")
+    power = f"10^{{{int(exponent)}}}"
+    return power if mantissa == "1" else rf"{{{mantissa} \cdot {power}}}"  # braces: never broken over two lines
+
+
 def literal(text: object) -> str:
     """Text in which Markdown and HTML see nothing of theirs."""
     return re.sub(r"[^\w\s]", lambda mark: f"&#{ord(mark[0])};", str(text))
@@ -54,6 +63,13 @@ def number(name: str, text: str, at_most: float = math.inf) -> float:
         limit = "" if math.isinf(at_most) else f" \\le {at_most:g}"
         raise UnusableError("number out of range", name=name, value=f"{value:g}", limit=limit)
     return value
+
+
+def rate(text: str) -> float:
+    """A learning rate above 0."""
+    if (lr := number(r"\alpha", text)) == 0:
+        raise UnusableError("rate zero")
+    return lr
 
 
 def numbers(name: str, text: str, most: int) -> list[float]:

@@ -24,7 +24,7 @@ from evidence.bowl import REACH, START, bowl
 from evidence.experiments import dead_units, saturated
 from evidence.tasks import Digits, deep, epochs, fit, words
 
-from .demand import UnusableError, literal
+from .demand import UnusableError, in_print, literal
 
 Tick = Callable[[], object]  # called after every step of a long experiment
 
@@ -95,7 +95,7 @@ def penalised(data: Digits, lam: float, count: int, seed: int, tick: Tick) -> Pe
             norm = math.sqrt(float(l2_penalty(weights, 1.0)))
             J, J_test = (float(softmax_cross_entropy(model(x), y)) for x, y in (data[:2], data[2:]))
         if not math.isfinite(norm + J + J_test):
-            raise UnusableError("lambda diverges", lam=f"{lam:g}", epoch=epoch + 1)
+            raise UnusableError("lambda diverges", lam=in_print(lam), epoch=epoch + 1)
         found.norm.append(norm)
         found.train.append(J)
         found.test.append(J_test)
@@ -156,7 +156,7 @@ def lost_units(data: Digits, unit: str, lr: float, count: int, seed: int, tick: 
     for epoch in range(count):
         fit(model, data.x, data.target, optimizer, 1, seed=epoch)
         if not all(theta.isfinite().all() for theta in model.parameters()):
-            raise UnusableError("training diverges", unit=unit, lr=f"{lr:g}", epoch=epoch + 1)
+            raise UnusableError("training diverges", unit=unit, lr=in_print(lr), epoch=epoch + 1)
         found.append(lost())
         tick()
     return found
@@ -216,7 +216,7 @@ def path(rule: str, lr: float, steps: int, tau: float, eps: float) -> Tensor:
                 update(theta, g, G, lr)
             else:
                 theta -= (lr * tau / max(t, tau) if rule == "annealed" else lr) * g
-        if not theta.isfinite().all():
+        if not bowl(theta).isfinite():
             break
         places.append(theta.detach().clone())
     return torch.stack(places)
@@ -235,7 +235,9 @@ class Outcome(NamedTuple):
 
 def outcome(path: Tensor, lr: float, steps: int) -> Outcome:
     J = bowl(path)
-    values: dict[str, object] = {"lr": f"{lr:g}", "steps": steps, "start": f"{J[0]:.3g}", "end": f"{J[-1]:.3g}"}
+    values: dict[str, object] = {"lr": in_print(lr), "steps": steps} | {
+        name: f"${in_print(float(value))}$" for name, value in (("start", J[0]), ("end", J[-1]))
+    }
     outside = (path.abs() > torch.tensor(REACH)).any(1)
     if len(path) <= steps:
         return Outcome("path overflows", values | {"steps": len(path)})
@@ -258,7 +260,7 @@ def known_words(text: str) -> list[str]:
     """The words of a text, each once; the training text must have them."""
     chosen = list(dict.fromkeys(text.replace(",", " ").replace("，", " ").split()))
     if unknown := [word for word in chosen if word not in words(0).vocabulary.words]:
-        raise UnusableError("unknown words", words=", ".join(f"“{literal(word)}”" for word in unknown))
+        raise UnusableError("words not in text", words=", ".join(f"“{literal(word)}”" for word in unknown))
     return chosen
 
 
@@ -282,7 +284,7 @@ def word_rates(lr: float, eps: float, count: int, tick: Tick) -> Rates:
         counts[data.windows[chosen].unique()] += 1
         tick()
     if not L.isfinite().all():
-        raise UnusableError("rate diverges", lr=f"{lr:g}")
+        raise UnusableError("rate diverges", lr=in_print(lr))
     G = optimizer.state[L]["sum"]  # holds eps
     return Rates(data.vocabulary.words, counts, (lr / G.sqrt()).mean(1))
 

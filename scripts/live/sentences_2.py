@@ -175,7 +175,7 @@ SENTENCES = {
         "ReLU 有 {relu} %、leaky ReLU 有 {leaky_relu} % 的单元死掉。",
     ),
     "training diverges": (
-        "At the rate {lr} the network of {unit} units diverges in epoch {epoch}: a weight is not finite.",
-        "学习速率为 {lr} 时，{unit} 单元的网络在第 {epoch} 轮发散：有权重不是有限的数。",
+        "At $\\alpha = {lr}$ the network of {unit} units diverges in epoch {epoch}: a weight is not finite.",
+        "$\\alpha = {lr}$ 时，{unit} 单元的网络在第 {epoch} 轮发散：有权重不是有限的数。",
     ),
 }

@@ -109,6 +109,11 @@ SENTENCES = {
         "The rarest tenth of the {count} words has a rate of {rare} (median), the most frequent tenth {frequent}.",
         "{count} 个词中，最罕见的十分之一学习速率的中位数是 {rare}，最常见的十分之一是 {frequent}。",
     ),
+    "rate zero": (
+        "With $\\alpha = 0$ nothing is learned: give a rate above 0.",
+        "$\\alpha = 0$ 时什么也学不到：请给出大于 0 的学习速率。",
+    ),
+    "words not in text": ("The training text does not have {words}.", "训练文本里没有 {words}。"),
     "rate diverges": (
         "With $\\alpha = {lr}$ the word vectors are not finite.",
         "$\\alpha = {lr}$ 时词向量不再是有限的数。",
@@ -116,8 +121,8 @@ SENTENCES = {
     "adagrad printed": (
         "Without $\\epsilon$, as the formula is printed, a parameter that has had no gradient is moved by "
         "$0/0 = \\mathrm{{without}}$; with $\\epsilon = 10^{-8}$ in the root, as in the notes' code, by {with_eps}. "
-        "And the root is of a sum: the notes speak of the history's root mean square. Under the same gradient at every step "
-        "$\\alpha = 1$ makes steps of {lengths}, where a mean would make steps of {mean}.",
+        "And the root is of a sum: the notes speak of the history's root mean square. Under the same gradient at every "
+        "step $\\alpha = 1$ makes steps of {lengths}, where a mean would make steps of {mean}.",
         "印出的公式没有 $\\epsilon$：从未得到梯度的参数要移动 $0/0 = \\mathrm{{without}}$；像讲义代码那样在根号内加上 "
         "$\\epsilon = 10^{-8}$，则移动 {with_eps}。另外，根号下是和：讲义却说是历史梯度的方均根。"
         "每步梯度都相同、$\\alpha = 1$ 时，各步长为 {lengths}；若是平均，则为 {mean}。",

@@ -8,7 +8,7 @@ import torch
 from cs224d_l3 import UNITS, fan_in_groups
 from evidence.tasks import deep
 
-from .demand import UnusableError, literal
+from .demand import UnusableError, in_print, literal
 from .editing import Account, Compared
 from .experiments_2 import Derivative, Penalised, Quotient, Rates, Signals
 from .sentences import Speaker
@@ -22,9 +22,7 @@ def table(heads: str, rows: Iterable[Sequence[object]]) -> str:
 
 
 def short(value: float) -> str:
-    """Three digits; powers of ten as they are printed."""
-    mantissa, _, exponent = f"{value:.3g}".partition("e")
-    return f"${{{mantissa} \\cdot 10^{{{int(exponent)}}}}}$" if exponent else f"${mantissa}$"
+    return f"${in_print(value)}$"
 
 
 def digits(value: float, count: int) -> str:
