@@ -85,4 +85,9 @@ def _(say):
 
 
 if __name__ == "__main__":
-    app.run()
+    from functools import partial
+
+    from live.command import main
+    from training.command import run
+
+    run(partial(main, app))
