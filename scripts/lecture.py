@@ -29,7 +29,7 @@ with app.setup:
     )
     from evidence import two_classes
     from evidence.worked import race, worked
-    from live import experiments_1, page, pictures_1
+    from live import experiments_1, page, parts_1, pictures_1
     from live.sentences import LANGUAGES, Speaker
     from plotting.worked import number
 
@@ -51,7 +51,7 @@ def _(asked, language):
     say = Speaker(language.value)
     _title = mo.md(say("title"))
     _unknown = say("unknown language", asked=page.plain(str(asked)))
-    _title if asked in LANGUAGES.values() else mo.vstack([_title, page.trouble(_unknown)])  # noqa: B018
+    _title if asked in LANGUAGES.values() else mo.vstack([_title, page.trouble(_unknown)])
     return (say,)
 
 
@@ -171,11 +171,11 @@ def _(say):
 @app.cell
 def _(say, sentence):
     _given = sentence.value.split()
-    wrong = experiments_1.wrong_with(say, _given)
+    wrong = parts_1.wrong_with(say, _given)
     words = experiments_1.SENTENCE.split() if wrong else _given
     _options = {f"{t + 1} {word}": t for t, word in enumerate(words)}
     around = mo.ui.dropdown(_options, value=list(_options)[len(words) // 2], label=say("around"))
-    page.trouble(wrong) if wrong else around  # noqa: B018
+    page.trouble(wrong) if wrong else around
     return around, words, wrong
 
 
@@ -184,16 +184,19 @@ def _(around, say, window_d, window_m, window_size, window_unit, words, wrong):
     mo.stop(bool(wrong))
     _reading = experiments_1.read(words, int(window_size.value), window_d.value, window_m.value, window_unit.value)
     _net, _t = _reading.model, around.value
+    _s = experiments_1.step_by_step(_reading, _t)
     with torch.no_grad():
         _other = score(_reading.x, _net.hidden.W, _net.hidden.b, _net.U, _net.f)[_t]
     mo.vstack(
         [
             page.picture(pictures_1.window, _reading, _t, alt="s = U^T f(Wx + b)"),
-            page.shapes(say, _reading),
-            mo.md(say("window numbers", s=number(_reading.U_a[_t], 4), other=number(_other, 4))),
+            parts_1.shapes(say, _reading),
+            mo.md(
+                say("window numbers", s=number(experiments_1.step_by_step(_reading, _t), 4), other=number(_other, 4))
+            ),
             page.table(
                 [say("window of"), "$s$"],
-                [[page.window(_reading.window(t)), number(s, 4)] for t, s in enumerate(_reading.s)],
+                [[parts_1.window(_reading.window(t)), number(s, 4)] for t, s in enumerate(_reading.s)],
             ),
             page.source(say, sliding_windows, embedding, score),
         ]
@@ -240,7 +243,7 @@ def _(class_hidden, class_init, class_rate, class_rule, class_unit, say, watch):
                     page.picture(pictures_1.boundary, _moment, _x, _target, alt="x_1, x_2"),
                     page.picture(pictures_1.objective, _moment, _steps, alt="J"),
                 ),
-                page.progress(say, _moment),
+                parts_1.progress(say, _moment),
                 mo.md(say("init zero") if class_init.value == "zero" and class_hidden.value else ""),
             ]
         )
@@ -283,7 +286,7 @@ def _(margin, margin_steps, say, words, wrong):
                     J=number(_pairs.J.mean(), 3),
                 )
             ),
-            page.pairs(say, _reading, _pairs),
+            parts_1.pairs(say, _reading, _pairs),
             page.source(say, max_margin_loss),
         ]
     )
@@ -318,7 +321,7 @@ def _(backprop_seed, backprop_unit, edge, say):
             page.picture(pictures_1.forward, _w, edge.value, alt="a, z, W"),
             mo.md(f"**{say('backward')}**"),
             page.picture(pictures_1.backward, _w, edge.value, alt="delta"),
-            mo.md(page.way_back(say, _w, edge.value)),
+            mo.md(parts_1.way_back(say, _w, edge.value)),
         ]
     )
     return
@@ -329,7 +332,7 @@ def _(backprop_seed, say):
     _printed = experiments_1.printed_errors(worked(seed=backprop_seed.value))
     mo.vstack(
         [
-            *(page.erratum(say, say(f"{name} erratum", **_printed[name])) for name in ("bias", "output", "second")),
+            *parts_1.errata(say, _printed, "bias", "output", "second"),
             page.source(say, elementwise_gradients),
         ]
     )
@@ -376,7 +379,7 @@ def _(backprop_seed, say):
     _printed = experiments_1.printed_errors(worked(seed=backprop_seed.value))
     mo.vstack(
         [
-            *(page.erratum(say, say(f"{name} erratum", **_printed[name])) for name in ("weight", "delta")),
+            *parts_1.errata(say, _printed, "weight", "delta"),
             page.source(say, vectorized_gradients),
         ]
     )

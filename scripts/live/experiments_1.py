@@ -77,6 +77,11 @@ class Reading(NamedTuple):
         return [self.vocabulary[i] for i in (self.windows if windows is None else windows)[t]]
 
 
+def step_by_step(reading: Reading, t: int) -> float:
+    """The score of window t from its activations: s = U^T a."""
+    return float((reading.model.U.detach()[0] * reading.a[t]).sum())
+
+
 def read(words: Sequence[str], size: int, d: int, m: int, unit: str, seed: int = 0) -> Reading:
     """A sentence through the window network, step by step."""
     vocabulary = [*dict.fromkeys(words), PAD]
@@ -106,7 +111,7 @@ class Pairs(NamedTuple):
     delta: Tensor
 
 
-def rank(reading: Reading, margin: float, steps: int, lr: float = 0.1) -> Pairs:
+def rank(reading: Reading, margin: float, steps: int, lr: float = 0.05) -> Pairs:
     """Trains the network of a reading by some steps of AdaGrad, on every window against a corrupt one."""
     model, windows = reading.model, reading.windows
     centre = windows.shape[1] // 2

@@ -41,6 +41,7 @@ def layer(net: Neurons, i: int) -> Figure:
     drawn.neurons(
         {(1, j): number(v, 1) for j, v in enumerate(net.x, 1)} | {(2, k): number(v) for k, v in enumerate(net.a, 1)},
         {(2, i): RED},
+        SMALL,
     )
     for j in range(1, n + 1):
         (x, y), (u, v) = drawn.at((1, j)), drawn.at((2, i))
@@ -81,12 +82,12 @@ def window(reading: Reading, t: int) -> Figure:
     words, a = reading.window(t), reading.a[t]
     size, m, d = len(words), len(a), reading.vectors.shape[-1]
     drawing, (ax,) = figure(6.4, 0.9 + 0.4 * max(size, m))
-    net = Network(ax, [size, m, 1], gap=3.2)
+    net = Network(ax, [size, m, 1], gap=2.7)
     net.connect(1, PALE, 0.6)
     net.connect(2, PALE, 0.9)
     centre = (1, size // 2 + 1)
     texts = {(1, i): f"$w_{i}$" for i in range(1, size + 1)} | {(2, i): number(v) for i, v in enumerate(a, 1)}
-    net.neurons(texts | {(3, 1): number(reading.s[t])}, {centre: RED})
+    net.neurons(texts | {(3, 1): number(reading.s[t])}, {centre: RED}, 7.5)
     for i, (word, vector) in enumerate(zip(words, reading.vectors[t], strict=True), 1):
         x, y = net.at((1, i))
         for k, value in enumerate(vector):
@@ -97,11 +98,8 @@ def window(reading: Reading, t: int) -> Figure:
             net.label(x - 0.65 - 0.34 * d, y, word.replace("$", r"\$"), color, ha="right")
     top = max(size, m) / 2 + 0.35
     n = size * d
-    for x, text in (
-        (-0.5 - 0.17 * d, rf"$x \in \mathbb{{R}}^{{{n}}}$"),
-        (3.2, "$a = f(Wx + b)$"),
-        (6.4, "$s = U^T a$"),
-    ):
+    titles = {-0.5 - 0.17 * d: rf"$x \in \mathbb{{R}}^{{{n}}}$", 2.7: "$a = f(Wx + b)$", 5.4: "$s = U^T a$"}
+    for x, text in titles.items():
         net.label(x, top, text)
     net.frame(left=1.9 + 0.34 * d, right=0.7, above=0.75, below=0.1)
     return drawing

@@ -54,8 +54,8 @@ SENTENCES = {
     ),
     "neuron chosen": ("neuron $i$", "神经元 $i$"),
     "layer numbers": (
-        "$W \\in \\mathbb{R}^{ {m} \\times {n} }$. Row {i} of $W$ as a neuron of 1.1 gives $a_{i} = {one}$, and the layer "
-        "gives ${whole}$.",
+        "$W \\in \\mathbb{R}^{ {m} \\times {n} }$. Row {i} of $W$ as a neuron of 1.1 gives $a_{i} = {one}$, and the "
+        "layer gives ${whole}$.",
         "$W \\in \\mathbb{R}^{ {m} \\times {n} }$。把 $W$ 的第 {i} 行当作 1.1 的神经元，得 $a_{i} = {one}$；"
         "整层计算得 ${whole}$。",
     ),
@@ -138,8 +138,8 @@ SENTENCES = {
         "{steps} 步内 $J$ 由 {first} 变为 {last}：步子过大，越过了最低点。请选择较小的学习率。",
     ),
     "init zero": (
-        "With $W = 0$ all hidden units are alike and pass nothing back: $U = 0$, so every $\\delta$ is 0, and they stay "
-        "alike.",
+        "With $W = 0$ all hidden units are alike and pass nothing back: $U = 0$, so every $\\delta$ is 0, and they "
+        "stay alike.",
         "$W = 0$ 时所有隐藏单元都一样，也没有误差传回：$U = 0$，所以每个 $\\delta$ 都是 0，它们始终一样。",
     ),
     # ------------------------------------------------------------------------------------------ 1.4
@@ -195,7 +195,8 @@ SENTENCES = {
         "局部梯度是 $f'(z_{i}^{(2)}) = {slope}$，所以 $\\delta_{i}^{(2)} = {slope} \\cdot {error} = {delta}$。",
     ),
     "back input": (
-        "The weight multiplies $a_{j}^{({k})} = {a}$: $\\partial s / \\partial {name} = {delta} \\cdot {a} = {gradient}$.",
+        "The weight multiplies $a_{j}^{({k})} = {a}$: "
+        "$\\partial s / \\partial {name} = {delta} \\cdot {a} = {gradient}$.",
         "这个权重乘的是 $a_{j}^{({k})} = {a}$：$\\partial s / \\partial {name} = {delta} \\cdot {a} = {gradient}$。",
     ),
     "back bias": (
@@ -249,17 +250,19 @@ SENTENCES = {
         "两者的数（float32）最多相差 {difference}。",
     ),
     "weight erratum": (
-        "The 2019 edition gives $W_{ij}^{(k)}$ the gradient $\\delta_j^{(k+1)} a_j^{(k)}$. The error has the row's index, "
-        "$\\delta_i^{(k+1)} a_j^{(k)}$. For $W_{21}^{(1)}$ the printed form is {printed}, the right one {right}, and "
-        "differences give {numerical}.",
-        "2019 版给 $W_{ij}^{(k)}$ 的梯度是 $\\delta_j^{(k+1)} a_j^{(k)}$。误差的下标应是行号：$\\delta_i^{(k+1)} a_j^{(k)}$。"
+        "The 2019 edition gives $W_{ij}^{(k)}$ the gradient $\\delta_j^{(k+1)} a_j^{(k)}$. The error has the row's "
+        "index, $\\delta_i^{(k+1)} a_j^{(k)}$. For $W_{21}^{(1)}$ the printed form is {printed}, the right {right}, "
+        "and differences give {numerical}.",
+        "2019 版给 $W_{ij}^{(k)}$ 的梯度是 $\\delta_j^{(k+1)} a_j^{(k)}$。误差的下标应是行号："
+        "$\\delta_i^{(k+1)} a_j^{(k)}$。"
         "对 $W_{21}^{(1)}$，印出的形式给出 {printed}，正确的给出 {right}，差分给出 {numerical}。",
     ),
     "delta erratum": (
-        "The 2019 edition prints $\\delta_i^{(k)} = f'(z_j^{(k)}) \\sum_i \\delta_i^{(k+1)} W_{ij}^{(k)}$, with $i$ both "
-        "free and summed over. The left side is $\\delta_j^{(k)}$. Read with $i = 2$ and $j = 1$ it makes "
+        "The 2019 edition prints $\\delta_i^{(k)} = f'(z_j^{(k)}) \\sum_i \\delta_i^{(k+1)} W_{ij}^{(k)}$, with $i$ "
+        "both free and summed over. The left side is $\\delta_j^{(k)}$. Read with $i = 2$ and $j = 1$ it makes "
         "$\\delta_2^{(2)}$ {printed}; it is {right}, and differences give {numerical}.",
-        "2019 版印作 $\\delta_i^{(k)} = f'(z_j^{(k)}) \\sum_i \\delta_i^{(k+1)} W_{ij}^{(k)}$，$i$ 既是自由下标，又是求和下标。"
+        "2019 版印作 $\\delta_i^{(k)} = f'(z_j^{(k)}) \\sum_i \\delta_i^{(k+1)} W_{ij}^{(k)}$，"
+        "$i$ 既是自由下标，又是求和下标。"
         "左边应为 $\\delta_j^{(k)}$。取 $i = 2$、$j = 1$，它使 $\\delta_2^{(2)}$ 成为 {printed}；"
         "其实是 {right}，差分给出 {numerical}。",
     ),
