@@ -197,6 +197,7 @@ def _(around, say, window_d, window_m, window_size, window_unit, words, wrong):
             page.table(
                 [say("window of"), "$s$"],
                 [[parts_1.window(_reading.window(t)), number(s, 4)] for t, s in enumerate(_reading.s)],
+                numbers=1,
             ),
             page.source(say, sliding_windows, embedding, score),
         ]

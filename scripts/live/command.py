@@ -1,6 +1,6 @@
 """Command line of the lecture: opens it in the browser, or runs every cell once."""
 
-import subprocess
+import runpy
 import sys
 import time
 from dataclasses import dataclass
@@ -44,17 +44,18 @@ def main(app: marimo.App) -> None:
     settings = tyro.cli(Settings)
     if settings.check:
         check(app, settings.lang)
-    elif status := subprocess.call(server(settings)):
-        raise OSError(f"the server ended with status {status}")
+    else:  # in this process, which has imported all that the cells need
+        sys.argv = server(settings)
+        runpy.run_module("marimo", run_name="__main__")
 
 
 def server(settings: Settings) -> list[str]:
-    """The command that serves the lecture. A token is left out on this machine's own address alone."""
+    """The command line of marimo that serves the lecture. A token is left out on this machine's own address alone."""
     token = "--no-token" if settings.host in LOOPBACK else "--token"
     port = ["--port", str(settings.port)] if settings.port else []
     headless = ["--headless"] if settings.headless else []
     options = ["--host", settings.host, *port, token, *headless]
-    return [sys.executable, "-m", "marimo", "run", str(NOTEBOOK), *options, "--", "--lang", settings.lang]
+    return ["marimo", "run", str(NOTEBOOK), *options, "--", "--lang", settings.lang]
 
 
 def check(app: marimo.App, lang: str) -> None:

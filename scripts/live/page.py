@@ -18,7 +18,7 @@ from .sentences import Speaker
 
 def source(say: Speaker, *objects: Any) -> mo.Html:
     """The source of functions and classes as it stands in the package, folded away."""
-    names = ", ".join(f"`{thing.__name__}`" for thing in objects)
+    names = ", ".join(thing.__name__ for thing in objects)
     code = "\n\n".join(inspect.getsource(thing).rstrip() for thing in objects)
     return mo.accordion({say("source", name=names): mo.md(f"```python\n{code}\n```")})
 
@@ -48,9 +48,9 @@ def plain(text: str) -> str:
     return "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in text)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> mo.Html:
-    """A small table of Markdown cells, which scrolls sideways where the page is narrow."""
-    lines = [head, ["---"] * len(head), *rows]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: int = 0) -> mo.Html:
+    """A small table of Markdown cells, its last columns numbers; it scrolls sideways where the page is narrow."""
+    lines = [head, [":---"] * (len(head) - numbers) + ["---:"] * numbers, *rows]
     text = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return mo.Html(f'<div style="overflow-x: auto">{mo.md(text).text}</div>')
 

@@ -68,7 +68,7 @@ def pairs(say: Speaker, r: Reading, p: Pairs) -> mo.Html:
         ]
         for t in range(len(p.J))
     ]
-    return page.table(head, rows)
+    return page.table(head, rows, numbers=4)
 
 
 def way_back(say: Speaker, w: Worked, edge: Edge) -> str:

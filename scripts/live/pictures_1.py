@@ -57,14 +57,14 @@ def layer(net: Neurons, i: int) -> Figure:
 
 def boundary(moment: Moment, x: Tensor, target: Tensor) -> Figure:
     """The classes and the boundary between them."""
-    drawing, (ax,) = figure(4.4, 3.0)
+    drawing, (ax,) = figure(3.9, 2.9)
     draw_boundary(ax, moment.model, x, target, points=81)
     return drawing
 
 
 def objective(moment: Moment, steps: int) -> Figure:
     """J by step."""
-    drawing, (ax,) = figure(3.4, 2.9)
+    drawing, (ax,) = figure(3.2, 2.8)
     J = torch.tensor(moment.J)
     ax.plot(J.nan_to_num(torch.nan, torch.nan), color=BLUE)
     ax.plot(len(J) - 1, J[-1], "o", color=RED)
@@ -81,13 +81,13 @@ def window(reading: Reading, t: int) -> Figure:
     """Figure 4 with numbers: the vectors of a window's words, the hidden units, the score."""
     words, a = reading.window(t), reading.a[t]
     size, m, d = len(words), len(a), reading.vectors.shape[-1]
-    drawing, (ax,) = figure(6.4, 0.9 + 0.4 * max(size, m))
-    net = Network(ax, [size, m, 1], gap=2.7)
+    drawing, (ax,) = figure(5.2, 0.9 + 0.38 * max(size, m))
+    net = Network(ax, [size, m, 1], gap=2.3)
     net.connect(1, PALE, 0.6)
     net.connect(2, PALE, 0.9)
     centre = (1, size // 2 + 1)
     texts = {(1, i): f"$w_{i}$" for i in range(1, size + 1)} | {(2, i): number(v) for i, v in enumerate(a, 1)}
-    net.neurons(texts | {(3, 1): number(reading.s[t])}, {centre: RED}, 7.5)
+    net.neurons(texts | {(3, 1): number(reading.s[t])}, {centre: RED}, 7)
     for i, (word, vector) in enumerate(zip(words, reading.vectors[t], strict=True), 1):
         x, y = net.at((1, i))
         for k, value in enumerate(vector):
@@ -98,10 +98,10 @@ def window(reading: Reading, t: int) -> Figure:
             net.label(x - 0.65 - 0.34 * d, y, word.replace("$", r"\$"), color, ha="right")
     top = max(size, m) / 2 + 0.35
     n = size * d
-    titles = {-0.5 - 0.17 * d: rf"$x \in \mathbb{{R}}^{{{n}}}$", 2.7: "$a = f(Wx + b)$", 5.4: "$s = U^T a$"}
+    titles = {-0.5 - 0.17 * d: rf"$x \in \mathbb{{R}}^{{{n}}}$", 2.3: "$a = f(Wx + b)$", 4.6: "$s = U^T a$"}
     for x, text in titles.items():
         net.label(x, top, text)
-    net.frame(left=1.9 + 0.34 * d, right=0.7, above=0.75, below=0.1)
+    net.frame(left=1.7 + 0.34 * d, right=0.7, above=0.75, below=0.1)
     return drawing
 
 
@@ -132,13 +132,13 @@ def hinge(pairs: Pairs, margin: float) -> Figure:
 
 
 def forward(w: Worked, edge: Edge) -> Figure:
-    drawing, (ax,) = figure(6.2, 3.7)
+    drawing, (ax,) = figure(5.4, 3.3)
     draw_forward(ax, w, edge)
     return drawing
 
 
 def backward(w: Worked, edge: Edge) -> Figure:
-    drawing, (ax,) = figure(6.2, 3.7)
+    drawing, (ax,) = figure(5.4, 3.3)
     draw_backward(ax, w, edge)
     return drawing
 

@@ -22,11 +22,11 @@ SENTENCES = {
         "A neuron takes $n$ inputs to one output: it weighs them, adds its bias, and bends the sum by $f$.\n\n"
         "$$a = f(w^T x + b), \\qquad \\sigma(z) = \\frac{1}{1 + e^{-z}}$$\n\n"
         "The bias may stand among the weights, as the weight of an input that is always 1: "
-        "$a = f([w^T\\; b] \\cdot [x\\; 1])$.",
+        "$a = f({[w^T\\; b] \\cdot [x\\; 1]})$.",
         "## 1.1 神经元\n"
         "一个神经元把 $n$ 个输入变成一个输出：先加权求和，加上偏置，再经过 $f$。\n\n"
         "$$a = f(w^T x + b), \\qquad \\sigma(z) = \\frac{1}{1 + e^{-z}}$$\n\n"
-        "偏置也可以看作一个权重，它的输入恒为 1：$a = f([w^T\\; b] \\cdot [x\\; 1])$。",
+        "偏置也可以看作一个权重，它的输入恒为 1：$a = f({[w^T\\; b] \\cdot [x\\; 1]})$。",
     ),
     "neuron numbers": (
         "$z = {z}$, and both forms give $a = {a}$ and ${augmented}$.",
@@ -43,13 +43,13 @@ SENTENCES = {
         "## 1.2 A layer\n"
         "A layer is $m$ neurons on the same input. Their weight vectors are the rows of $W$, and one product gives all "
         "$m$ sums at once.\n\n"
-        "$$z = Wx + b, \\qquad a = \\sigma(z), \\qquad "
-        "x \\in \\mathbb{R}^n,\\; W \\in \\mathbb{R}^{m \\times n},\\; b, z, a \\in \\mathbb{R}^m$$\n\n"
+        "$$z = Wx + b, \\qquad a = \\sigma(z)$$\n\n"
+        "$$x \\in \\mathbb{R}^n,\\; W \\in \\mathbb{R}^{m \\times n},\\; b, z, a \\in \\mathbb{R}^m$$\n\n"
         "Each neuron may come to answer to a feature of its own.",
         "## 1.2 一层神经元\n"
         "一层就是接收同一个输入的 $m$ 个神经元。它们的权重向量是 $W$ 的各行，一次乘法便得到全部 $m$ 个和。\n\n"
-        "$$z = Wx + b, \\qquad a = \\sigma(z), \\qquad "
-        "x \\in \\mathbb{R}^n,\\; W \\in \\mathbb{R}^{m \\times n},\\; b, z, a \\in \\mathbb{R}^m$$\n\n"
+        "$$z = Wx + b, \\qquad a = \\sigma(z)$$\n\n"
+        "$$x \\in \\mathbb{R}^n,\\; W \\in \\mathbb{R}^{m \\times n},\\; b, z, a \\in \\mathbb{R}^m$$\n\n"
         "每个神经元可以学会响应一种特征。",
     ),
     "neuron chosen": ("neuron $i$", "神经元 $i$"),
@@ -172,14 +172,14 @@ SENTENCES = {
         "## 1.5 Backpropagation by elements\n"
         "When the pair pays, $\\partial J / \\partial s = -1$; what remains is the derivative of $s$ by each weight. "
         "$\\delta_j^{(k)}$ is the error at the input $z_j^{(k)}$ of neuron $j$ in layer $k$.\n\n"
-        "$$\\frac{\\partial s}{\\partial W_{ij}^{(k)}} = \\delta_i^{(k+1)} a_j^{(k)}, \\qquad "
-        "\\delta_j^{(k)} = f'(z_j^{(k)}) \\sum_i \\delta_i^{(k+1)} W_{ij}^{(k)}$$\n\n"
+        "$$\\frac{\\partial s}{\\partial W_{ij}^{(k)}} = \\delta_i^{(k+1)} a_j^{(k)}$$\n\n"
+        "$$\\delta_j^{(k)} = f'(z_j^{(k)}) \\sum_i \\delta_i^{(k+1)} W_{ij}^{(k)}$$\n\n"
         "Figures 5 and 6 with their numbers. Choose a weight, and follow the error back to it.",
         "## 1.5 反向传播：逐元素形式\n"
         "一对词窗产生代价时，$\\partial J / \\partial s = -1$；剩下的是 $s$ 对每个权重的导数。"
         "$\\delta_j^{(k)}$ 是第 $k$ 层第 $j$ 个神经元的输入 $z_j^{(k)}$ 处的误差。\n\n"
-        "$$\\frac{\\partial s}{\\partial W_{ij}^{(k)}} = \\delta_i^{(k+1)} a_j^{(k)}, \\qquad "
-        "\\delta_j^{(k)} = f'(z_j^{(k)}) \\sum_i \\delta_i^{(k+1)} W_{ij}^{(k)}$$\n\n"
+        "$$\\frac{\\partial s}{\\partial W_{ij}^{(k)}} = \\delta_i^{(k+1)} a_j^{(k)}$$\n\n"
+        "$$\\delta_j^{(k)} = f'(z_j^{(k)}) \\sum_i \\delta_i^{(k+1)} W_{ij}^{(k)}$$\n\n"
         "下面是带有数值的图 5 和图 6。请选择一个权重，跟随误差回到它。",
     ),
     "weight": ("weight", "权重"),
@@ -233,13 +233,13 @@ SENTENCES = {
     "vectorized": (
         "## 1.6 Backpropagation by matrices\n"
         "The same numbers, a layer at a time. Each $\\delta$ is computed once and handed down.\n\n"
-        "$$\\nabla_{W^{(k)}} = \\delta^{(k+1)} a^{(k)T}, \\qquad "
-        "\\delta^{(k)} = f'(z^{(k)}) \\circ (W^{(k)T} \\delta^{(k+1)})$$\n\n"
+        "$$\\nabla_{W^{(k)}} = \\delta^{(k+1)} a^{(k)T}$$\n\n"
+        "$$\\delta^{(k)} = f'(z^{(k)}) \\circ (W^{(k)T} \\delta^{(k+1)})$$\n\n"
         "Choose a network, and both ways are timed on it.",
         "## 1.6 反向传播：向量化形式\n"
         "还是那些数，一次算一层。每个 $\\delta$ 只算一次，然后传给下一层。\n\n"
-        "$$\\nabla_{W^{(k)}} = \\delta^{(k+1)} a^{(k)T}, \\qquad "
-        "\\delta^{(k)} = f'(z^{(k)}) \\circ (W^{(k)T} \\delta^{(k+1)})$$\n\n"
+        "$$\\nabla_{W^{(k)}} = \\delta^{(k+1)} a^{(k)T}$$\n\n"
+        "$$\\delta^{(k)} = f'(z^{(k)}) \\circ (W^{(k)T} \\delta^{(k+1)})$$\n\n"
         "请选择一个网络，两种算法都在它上面计时。",
     ),
     "network": ("network", "网络"),
