@@ -66,8 +66,8 @@ def by_differences(network: Worked, theta: Sequence[Tensor], k: int) -> Tensor:
     """ds/dW^(k+1) or ds/db^(k+1) by centred differences; theta is the network's list W or b."""
 
     def s(changed: Tensor) -> Tensor:
-        lists = [[changed if t is theta[k] else t for t in ts] for ts in (network.W, network.b)]
-        return passes(network.z[0], *lists, network.unit).a[-1].sum()
+        W, b = ([changed if t is theta[k] else t for t in ts] for ts in (network.W, network.b))
+        return passes(network.z[0], W, b, network.unit).a[-1].sum()
 
     return numerical_gradient(s, theta[k])
 
@@ -96,6 +96,6 @@ def race(sizes: Sequence[int], seed: int, repeats: int = 5) -> Race:
     b = [torch.zeros(len(w)) for w in W]
     x = torch.randn(sizes[0], generator=generator)
     runs = [partial(way, x, W, b, sigmoid, sigmoid_prime) for way in (elementwise_gradients, vectorized_gradients)]
-    times = [min(seconds(run) for _ in range(repeats)) for run in runs]
+    elements, matrices = (min(seconds(run) for _ in range(repeats)) for run in runs)
     ours, theirs = (torch.cat([t.flatten() for part in run() for t in part]) for run in runs)
-    return Race(*times, float((ours - theirs).abs().max()))
+    return Race(elements, matrices, float((ours - theirs).abs().max()))

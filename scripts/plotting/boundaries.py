@@ -9,11 +9,11 @@ from .style import BLUE, INK, RED, SHADE
 
 def draw_boundary(ax: Axes, model: nn.Module, x: Tensor, target: Tensor, points: int = 121) -> None:
     """The regions of the two classes, the boundary between them, and the points."""
-    u, v = torch.meshgrid(torch.linspace(-1.7, 2.7, points), torch.linspace(-1.25, 1.6, 2 * points // 3), indexing="xy")
+    u, v = torch.meshgrid(torch.linspace(-1.7, 2.7, points), torch.linspace(-1.25, 1.6, round(points / 1.5)), indexing="xy")
     with torch.no_grad():
         z = model(torch.stack([u, v], -1).view(-1, 2)).nan_to_num()
     margin = (z[:, 1] - z[:, 0]).view(u.shape)
-    ax.contourf(u, v, margin, levels=[-torch.inf, 0, torch.inf], colors=["#fbe9dd", SHADE])
+    ax.contourf(u, v, margin, levels=[-1e38, 0, 1e38], colors=["#fbe9dd", SHADE])
     if margin.min() < 0 < margin.max():
         ax.contour(u, v, margin, levels=[0], colors=[INK], linewidths=1.4)
     for k, color, marker in ((0, RED, "o"), (1, BLUE, "^")):

@@ -52,8 +52,8 @@ class Network:
                 edge, width = colors.get(index, INK), 2.0 if index in colors else 1.1
                 face = SHADE if layer > 1 else "white"
                 self.ax.add_patch(Circle(self.at(index), RADIUS, fc=face, ec=edge, lw=width, zorder=3))
-                centred = {"ha": "center", "va": "center", "zorder": 4, "fontsize": fontsize}
-                self.ax.text(*self.at(index), labels.get(index, ""), **centred)
+                text = labels.get(index, "")
+                self.ax.text(*self.at(index), text, ha="center", va="center", zorder=4, fontsize=fontsize)
 
     def arrow(self, start: Index, end: Index, color: str) -> None:
         """Arrow between the edges of two neurons."""

@@ -96,14 +96,14 @@ def _caption(net: Network, index: Index, text: str) -> None:
 
 def _headings(net: Network, titles: dict[int, str], forward: bool) -> None:
     """A title over each layer, and arrows in the direction of the pass."""
-    top = max(net.sizes) / 2 + 0.45
+    top = max(net.sizes) / 2 + 0.35
     for layer, title in titles.items():
         net.label(net.gap * (layer - 1), top, title, INK if forward else RED)
     for layer in range(1, len(net.sizes)):
         ends = (net.gap * (layer - 1) + 1.0, top), (net.gap * layer - 1.0, top)
         style = {"arrowstyle": "->" if forward else "<-", "color": PALE}
         net.ax.annotate("", xy=ends[1], xytext=ends[0], arrowprops=style)
-    net.frame(above=0.75, below=0.15, left=0.35, right=0.35)
+    net.frame(above=0.8, below=0.15, left=0.35, right=0.35)
 
 
 def draw_weight(ax: Axes, w: Worked, edge: Edge) -> None:
@@ -120,11 +120,11 @@ def draw_weight(ax: Axes, w: Worked, edge: Edge) -> None:
     net.label(x, y + 0.62, rf"$\delta_1^{{({top})}}$ = {number(delta[-1][0], 0)}", RED)
     x, y = net.at((k + 1, i))
     net.label(x + 1.5, 0.5 * y, f"${Edge(2, 1, i).name(single=True)}$ = {number(U_i, 1)}", BLUE)
-    error = rf"{number(slope)} $\cdot$ {factor(U_i, 1)} $\cdot$ {number(delta[-1][0], 0)} = {number(delta[k][i - 1])}"
+    error = rf"{number(slope, 3)} $\cdot$ {factor(U_i, 1)} $\cdot$ 1 = {number(delta[k][i - 1], 3)}"
     net.label(x, y + 0.62, rf"$\delta_{i}^{{({k + 1})}}$ = $f' \, W \, \delta$ = {error}", RED)
     x, y = net.at((k, j))
     net.label(x - 0.42, y, f"$a_{j}^{{({k})}}$", ha="right")
-    gradient = rf"{number(delta[k][i - 1])} $\cdot$ {factor(w.a[k - 1][j - 1], 1)} = "
+    gradient = rf"{number(delta[k][i - 1], 3)} $\cdot$ {factor(w.a[k - 1][j - 1], 1)} = "
     gradient += number(w.gradients.W[k - 1][i - 1, j - 1], 3)
     symbols = rf"$\partial s / \partial {edge.name()} = \delta_{i}^{{({k + 1})}} a_{j}^{{({k})}}$"
     net.label(3.0, -2.15, f"{symbols} = {gradient}", RED, 11)
@@ -143,13 +143,13 @@ def draw_errors(ax: Axes, w: Worked, j: int, k: int = 2) -> None:
     net.neurons({(1, 1): f"${j}$"} | {(2, i): f"${i}$" for i in range(1, len(errors) + 1)})
     for i, (error, weight) in enumerate(zip(errors, weights, strict=True), start=1):
         x, y = net.at((2, i))
-        net.label(x + 0.4, y, rf"$\delta_{i}^{above}$ = {number(error)}", RED, ha="left")
+        net.label(x + 0.4, y, rf"$\delta_{i}^{above}$ = {number(error, 3)}", RED, ha="left")
         net.label(1.8, 0.5 * y + (0.36 if y >= 0 else -0.36), f"$W_{{{i}{j}}}^{layer}$ = {number(weight, 1)}", BLUE)
-    net.label(0, 0.62, f"$f'(z_{j}^{layer})$ = {number(slope)}")
+    net.label(0, 0.62, f"$f'(z_{j}^{layer})$ = {number(slope, 3)}")
     symbols = rf"f'(z_{j}^{layer}) \, \sum_i W_{{i{j}}}^{layer} \delta_i^{above}"
     net.label(2.0, -1.3, rf"$\delta_{j}^{layer} = {symbols}$", RED)
-    terms = [f"{factor(w_i, 1)} $\\cdot$ {factor(error)}" for w_i, error in zip(weights, errors, strict=True)]
+    terms = [f"{factor(w_i, 1)} $\\cdot$ {factor(error, 3)}" for w_i, error in zip(weights, errors, strict=True)]
     total = terms[0] if len(terms) == 1 else f"[{' + '.join(terms)}]"
-    net.label(2.0, -1.85, f"= {number(slope)} $\\cdot$ {total} = {number(delta, 3)}", RED)
+    net.label(2.0, -1.85, f"= {number(slope, 3)} $\\cdot$ {total} = {number(delta, 3)}", RED)
     ax.set_xlim(-1.1, 5.6)
     ax.set_ylim(-2.2, 1.1)
