@@ -10,7 +10,8 @@ import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
-# Text and pictures of a page, shadow roots included. Formulas count as their rendering, code and controls not at all.
+# Text and pictures of a page, shadow roots included. Formulas count as their rendering; code, controls and their
+# tooltips, which are no part of a notebook's cells, not at all.
 SEEN = r"""
 () => {
   const seen = [];
@@ -22,7 +23,8 @@ SEEN = r"""
     }
     for (const child of (node.shadowRoot ?? node).childNodes) walk(child);
   };
-  walk(document.body);
+  const cells = document.querySelectorAll('[data-cell-id]');
+  for (const root of cells.length ? cells : [document.body]) walk(root);
   return seen.join('\n');
 }
 """
