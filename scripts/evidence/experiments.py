@@ -3,9 +3,7 @@
 Each function takes a random seed and returns one measurement per condition; claims.py compares them over seeds.
 """
 
-import time
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,18 +16,15 @@ from cs224d_l3 import (
     WindowClassifier,
     WindowScorer,
     corrupt,
-    elementwise_gradients,
     init_xavier,
     numerical_gradient,
     relative_error,
-    sigmoid,
-    sigmoid_prime,
     softmax_cross_entropy,
-    vectorized_gradients,
     weight_matrices,
 )
 
 from .tasks import accuracy, deep, digits, epochs, f1, fit, words
+from .worked import race, seconds
 
 Numbers = dict[str, float]
 
@@ -87,22 +82,9 @@ def vectorised(seed: int) -> Numbers:
     """1.6: time of the elementwise gradients relative to the vectorized ones, for three networks."""
     found = {}
     for sizes in ((4, 2, 1), (20, 8, 1), (60, 30, 1)):
-        generator = torch.Generator().manual_seed(seed)
-        W = [torch.randn(m, n, generator=generator) for n, m in zip(sizes, sizes[1:], strict=False)]
-        b = [torch.zeros(len(w)) for w in W]
-        x = torch.randn(sizes[0], generator=generator)
-        loops, matrices = (
-            min(_seconds(partial(gradients, x, W, b, sigmoid, sigmoid_prime)) for _ in range(5))
-            for gradients in (elementwise_gradients, vectorized_gradients)
-        )
-        found["-".join(map(str, sizes))] = loops / matrices
+        times = race(sizes, seed)
+        found["-".join(map(str, sizes))] = times.elements / times.matrices
     return found
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def numerical(seed: int) -> Numbers:
@@ -156,7 +138,7 @@ def cost(seed: int) -> Numbers:
     error, found = torch.ones(10**6), {}
     for unit in ("tanh", "hardtanh"):
         f = UNITS[unit].f
-        found[unit] = 1e3 * min(_seconds(lambda f=f: torch.autograd.grad(f(z), z, error)) for _ in range(9))  # type: ignore[misc]
+        found[unit] = 1e3 * min(seconds(lambda f=f: torch.autograd.grad(f(z), z, error)) for _ in range(9))  # type: ignore[misc]
     return found
 
 
