@@ -460,7 +460,7 @@ def _(say):
     quotient_unit = mo.ui.dropdown(list(UNITS), value="tanh", label="$f$")
     quotient_z = mo.ui.slider(-3, 3, 0.1, value=0.5, label="$z$", show_value=True)
     quotient_h = mo.ui.slider(-13, 0, 0.5, value=-5, label=r"$\log_{10} h$", show_value=True)
-    mo.vstack([mo.md(say("step size")), mo.hstack([quotient_unit, quotient_z, quotient_h], justify="start", wrap=True)])
+    mo.vstack([mo.md(say("step size")), page.side_by_side(quotient_unit, quotient_z, quotient_h)])
     return quotient_h, quotient_unit, quotient_z
 
 
@@ -507,7 +507,7 @@ def _(say):
     lambdas = mo.ui.text("0, 0.001, 0.01, 0.1", label=say("lambdas"))
     penalised_digits = mo.ui.slider(50, 600, 50, value=150, label=say("digits"), show_value=True)
     run_penalties = mo.ui.run_button(label=say("run"))
-    mo.vstack([mo.hstack([lambdas, penalised_digits], justify="start", wrap=True), run_penalties])
+    mo.vstack([page.side_by_side(lambdas, penalised_digits), run_penalties])
     return lambdas, penalised_digits, run_penalties
 
 
@@ -516,7 +516,7 @@ def _(lambdas, penalised_digits, run_penalties, say):
     mo.stop(not demand.is_wanted(run_penalties), mo.md(say("on demand")))
 
     def _penalties():
-        values, count = demand.numbers(r"\lambda", lambdas.value, 6), 3 if demand.is_check() else 40
+        values, count = demand.numbers(r"\lambda", lambdas.value, 6), 3 if page.checking() else 40
         with mo.status.progress_bar(total=len(values) * count, remove_on_exit=True) as bar:
             data = tasks.digits(0, penalised_digits.value)
             found = [experiments_2.penalised(data, lam, count, 0, bar.update) for lam in values]
@@ -555,7 +555,7 @@ def _(say):
         {say("all six"): None, **{name: name for name in UNITS}}, value=say("all six"), label="$f$"
     )
     unit_z = mo.ui.slider(-6, 6, 0.1, value=-0.5, label="$z$", show_value=True)
-    mo.hstack([shown_unit, unit_z], justify="start", wrap=True)
+    page.side_by_side(shown_unit, unit_z)
     return shown_unit, unit_z
 
 
@@ -585,7 +585,7 @@ def _(say):
     lost_rate = mo.ui.text("0.5", label=r"$\alpha$")
     lost_epochs = mo.ui.slider(1, 20, value=8, label=say("epochs"), show_value=True)
     run_lost = mo.ui.run_button(label=say("run"))
-    mo.vstack([mo.md(say("lost units")), mo.hstack([lost_rate, lost_epochs], justify="start", wrap=True), run_lost])
+    mo.vstack([mo.md(say("lost units")), page.side_by_side(lost_rate, lost_epochs), run_lost])
     return lost_epochs, lost_rate, run_lost
 
 
@@ -594,7 +594,7 @@ def _(lost_epochs, lost_rate, run_lost, say):
     mo.stop(not demand.is_wanted(run_lost), mo.md(say("on demand")))
 
     def _lost_units():
-        lr, count = demand.rate(lost_rate.value), 1 if demand.is_check() else lost_epochs.value
+        lr, count = demand.rate(lost_rate.value), 1 if page.checking() else lost_epochs.value
         units = ("tanh", "softsign", "relu", "leaky_relu")
         with mo.status.progress_bar(total=len(units) * count, remove_on_exit=True) as bar:
             data = tasks.digits(0)
@@ -622,7 +622,7 @@ def _(say):
     _others = [rule for rule in experiments_2.INITIAL if rule != "Xavier"]
     other_rule = mo.ui.dropdown(_others, value=_others[0], label=say("other rule"))
     layers_seed = mo.ui.slider(0, 9, value=0, label=say("seed"), show_value=True)
-    mo.hstack([layers_unit, other_rule, layers_seed], justify="start", wrap=True)
+    page.side_by_side(layers_unit, other_rule, layers_seed)
     return layers_seed, layers_unit, other_rule
 
 
@@ -652,20 +652,21 @@ def _(say):
 @app.cell
 def _(say):
     path_rule = mo.ui.dropdown(
-        {say(f"rule {rule}"): rule for rule in experiments_2.STEPS}, value=say("rule SGD"), label=say("rule")
+        {say(f"rule {rule}"): rule for rule in experiments_2.STEPS}, value=say("rule SGD"), label=say("path rule")
     )
     path_rate = mo.ui.slider(steps=experiments_2.RATES, value=0.15, label=r"$\alpha$", show_value=True)
+    path_steps = mo.ui.slider(1, 60, value=25, label=say("path steps"), show_value=True)
     typed_rate = mo.ui.text(placeholder="0.15", label=say("typed rate"))
-    path_steps = mo.ui.slider(1, 60, value=25, label=say("steps"), show_value=True)
+    page.side_by_side(path_rule, path_rate, path_steps, typed_rate)
+    return path_rate, path_rule, path_steps, typed_rate
+
+
+@app.cell
+def _(path_rule):
     path_tau = mo.ui.slider(1, 30, value=5, label=r"$\tau$", show_value=True)
     path_eps = mo.ui.slider(steps=[1e-8, 1e-4, 1e-2, 1, 100], value=1e-8, label=r"$\epsilon$", show_value=True)
-    mo.vstack(
-        [
-            mo.hstack([path_rule, path_rate, typed_rate], justify="start", wrap=True),
-            mo.hstack([path_steps, path_tau, path_eps], justify="start", wrap=True),
-        ]
-    )
-    return path_eps, path_rate, path_rule, path_steps, path_tau, typed_rate
+    {"annealed": path_tau, "AdaGrad": path_eps}.get(path_rule.value)
+    return path_eps, path_tau
 
 
 @app.cell
@@ -674,11 +675,11 @@ def _(path_eps, path_rate, path_rule, path_steps, path_tau, say, typed_rate):
         lr = demand.number(r"\alpha", typed_rate.value) if typed_rate.value.strip() else float(path_rate.value)
         found = experiments_2.path(path_rule.value, lr, path_steps.value, path_tau.value, path_eps.value)
         outcome = experiments_2.outcome(found, lr, path_steps.value)
-        text = mo.md(say(outcome.sentence, **outcome.values))
+        text = say(outcome.sentence, **outcome.values)
         return mo.vstack(
             [
                 page.picture(pictures_2.path, found, outcome.is_good, alt="theta"),
-                text if outcome.is_good else mo.callout(text, kind="danger"),
+                mo.md(text) if outcome.is_good else page.trouble(text),
                 mo.md(say("fan-in")),
                 demand.answer(say, lambda: mo.md(tables_2.fan_in(say, lr))),
             ]
@@ -709,7 +710,7 @@ def _(say):
     words_eps = mo.ui.slider(steps=[1e-8, 1e-4, 1e-2, 1], value=1e-8, label=r"$\epsilon$", show_value=True)
     some_words = mo.ui.text("the for statement yield asynchronous", label=say("some words"))
     run_words = mo.ui.run_button(label=say("run"))
-    mo.vstack([mo.hstack([words_rate, words_eps, some_words], justify="start", wrap=True), run_words])
+    mo.vstack([page.side_by_side(words_rate, words_eps, some_words), run_words])
     return run_words, some_words, words_eps, words_rate
 
 
@@ -720,7 +721,7 @@ def _(run_words, say, some_words, words_eps, words_rate):
     def _words():
         lr = demand.rate(words_rate.value)
         chosen = experiments_2.known_words(some_words.value)
-        count = 20 if demand.is_check() else experiments_2.word_batches()
+        count = 20 if page.checking() else experiments_2.word_batches()
         with mo.status.progress_bar(total=count, remove_on_exit=True) as bar:
             found = experiments_2.word_rates(lr, words_eps.value, count, bar.update)
         return mo.vstack(
@@ -737,7 +738,10 @@ def _(run_words, say, some_words, words_eps, words_rate):
 @app.cell
 def _(say):
     _lengths, _mean = (", ".join(f"{step:.3g}" for step in steps) for steps in experiments_2.constant_gradient(4))
-    _numbers = {"without": experiments_2.unmoved(0.0), "with_eps": f"{experiments_2.unmoved(1e-8):g}"}
+    _numbers = {
+        "without": f"{experiments_2.unmoved(0.0)}".replace("nan", "NaN"),
+        "with_eps": f"{experiments_2.unmoved(1e-8):g}",
+    }
     mo.vstack(
         [
             page.source(say, cs224d_l3.adagrad.update),
@@ -764,7 +768,7 @@ def _(say):
     model_epochs = mo.ui.slider(1, 4, value=1, label=say("epochs"), show_value=True)
     train_model = mo.ui.run_button(label=say("train model"))
     checkpoint = mo.ui.text(placeholder="runs/language_model.pt", label=say("checkpoint"))
-    mo.vstack([mo.hstack([model_kind, model_epochs, checkpoint], justify="start", wrap=True), train_model])
+    mo.vstack([page.side_by_side(model_kind, model_epochs, checkpoint), train_model])
     return checkpoint, model_epochs, model_kind, train_model
 
 
@@ -781,7 +785,7 @@ def _(say):
     prompt = mo.ui.text("The with statement", label=say("prompt"), full_width=True)
     temperature = mo.ui.slider(0, 2, 0.1, value=0.7, label=say("temperature"), show_value=True)
     prompt_seed = mo.ui.slider(0, 99, value=0, label=say("seed"), show_value=True)
-    mo.vstack([prompt, mo.hstack([temperature, prompt_seed], justify="start", wrap=True)])
+    mo.vstack([prompt, page.side_by_side(temperature, prompt_seed)])
     return prompt, prompt_seed, temperature
 
 
@@ -791,7 +795,7 @@ def _(prompt, prompt_seed, say, temperature, trained):
 
     def _continuations():
         found = continuing.continuations(trained.generator, prompt.value, temperature.value, prompt_seed.value)
-        return mo.md("\n".join(f"> {demand.literal(text)}\n" for text in found))
+        return mo.md("\n".join(f"> {page.plain(text)}\n" for text in found))
 
     demand.answer(say, _continuations)
     return

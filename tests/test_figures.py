@@ -8,6 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 import figures
+from cs224d_l3 import UNITS
 from evidence.worked import worked
 from plotting.style import RED
 from plotting.worked import number
@@ -51,7 +52,7 @@ def test_every_unit_is_drawn_up_to_the_peak_of_its_derivative() -> None:
     for ax, name in zip(figures.units().axes, figures.FORMULAS, strict=True):
         drawn = max(float(torch.as_tensor(line.get_ydata()).max()) for line in ax.lines if line.get_color() == RED)
         z = torch.linspace(-3, 3, 601, dtype=torch.float64)
-        assert drawn == pytest.approx(float(figures.UNITS[name].f_prime(z).max()), abs=1e-6), name
+        assert drawn == pytest.approx(float(UNITS[name].f_prime(z).max()), abs=1e-6), name
 
 
 def texts(drawing: Figure) -> list[str]:
@@ -68,7 +69,7 @@ def test_figures_5_to_8_show_the_numbers_of_a_network() -> None:
     assert any(text.endswith(f"= {number(g.W[0][0, 3], 3)}") for text in texts(figures.weight()))
     errors = texts(figures.errors())
     assert any(text.endswith(f"= {number(g.delta[1][0], 3)}") for text in errors)
-    slope = figures.UNITS["sigmoid"].f_prime(deep.z[1][0])
+    slope = UNITS["sigmoid"].f_prime(deep.z[1][0])
     total = slope * sum(deep.W[1][i, 0] * deep.gradients.delta[2][i] for i in range(2))
     assert any(text.endswith(f"= {number(total, 3)}") for text in errors)
 

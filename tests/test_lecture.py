@@ -39,11 +39,14 @@ def test_a_sentence_says_the_same_in_both_languages(name: str) -> None:
     assert not re.search("[\u4e00-\u9fff]", english)
 
 
+SAYING = ("say", "UnusableError", "Outcome")  # what is called with the name of a sentence
+
+
 def asked() -> Iterator[str]:
-    """Patterns of the names that ``say`` is called with; ``.+`` where a part is filled in."""
+    """Patterns of the names of sentences that are said; ``.+`` where a part is filled in."""
     for source in (SCRIPTS / "lecture.py", *(SCRIPTS / "live").glob("*.py")):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAYING:
                 name = node.args[0]
                 if isinstance(name, ast.Constant):
                     yield re.escape(name.value)

@@ -17,7 +17,8 @@ from cs224d_l3.text.plain import Text, read
 from training.averaging import Averaging
 from training.rates import rates
 
-from .demand import UnusableError, is_check, literal, refusal
+from . import page
+from .demand import UnusableError, refusal
 from .sentences import Speaker
 
 NETWORK = {"unit": "tanh", "d": 50, "hidden": 50, "dropout": 0.2}
@@ -84,8 +85,8 @@ def train_here(say: Speaker, kind: str, epochs: int) -> Trained:
     """The same with a progress bar; a few updates where the lecture is checked."""
     with mo.status.spinner(title=say("reading"), remove_on_exit=True):
         text = read_documentation()
-    count = 20 if is_check() else updates(text, kind, epochs)
-    with mo.status.progress_bar(total=count, title=say("training"), remove_on_exit=True) as bar:
+    count = 20 if page.checking() else updates(text, kind, epochs)
+    with mo.status.progress_bar(total=count, title=say("model training"), remove_on_exit=True) as bar:
 
         def tick(perplexity: float) -> None:
             bar.update(subtitle=say("perplexity so far", perplexity=f"{perplexity:.0f}"))
@@ -98,7 +99,7 @@ def obtain(say: Speaker, path: str, kind: str, epochs: int, is_wanted: bool) -> 
     if not path.strip() and not is_wanted:
         return None, mo.md(say("no model yet"))
     try:
-        trained = load(path) if path.strip() else train_here(say, kind, epochs)
+        trained = train_here(say, kind, epochs) if is_wanted else load(path)
     except UnusableError as error:
         return None, refusal(say, error)
     return trained, mo.md(trained.describe(say))
@@ -109,7 +110,7 @@ def load(path: str) -> Trained:
     try:
         return Trained(Generator.load(Path(path.strip()).expanduser()))
     except (OSError, ValueError) as error:
-        raise UnusableError("no checkpoint", reason=literal(str(error).split("\n")[0])) from None
+        raise UnusableError("no checkpoint", reason=page.plain(str(error).split("\n")[0])) from None
 
 
 def continuations(generator: Generator, prompt: str, temperature: float, seed: int, count: int = 3) -> list[str]:
@@ -118,5 +119,5 @@ def continuations(generator: Generator, prompt: str, temperature: float, seed: i
     indices = generator.vocabulary.encode(words).tolist()
     unknown = [w for w, i in zip(words, indices, strict=True) if i == generator.vocabulary.unknown]
     if unknown:
-        raise UnusableError("unknown words", words=", ".join(f"“{literal(w)}”" for w in dict.fromkeys(unknown)))
+        raise UnusableError("unknown words", words=", ".join(f"“{page.plain(w)}”" for w in dict.fromkeys(unknown)))
     return [generator.generate(prompt, 40, temperature, 50, seed + k) for k in range(count)]

@@ -1,11 +1,11 @@
 """What the reader asks for: runs on demand, numbers that are typed, and input that cannot be used."""
 
 import math
-import re
 from collections.abc import Callable
 
 import marimo as mo
 
+from . import page
 from .sentences import Speaker
 
 
@@ -26,17 +26,12 @@ def answer(say: Speaker, make: Callable[[], mo.Html]) -> mo.Html:
 
 
 def refusal(say: Speaker, error: UnusableError) -> mo.Html:
-    return mo.callout(mo.md(say(error.sentence, **error.values)), kind="danger")
-
-
-def is_check() -> bool:
-    """Whether the lecture is run through once, without a reader: ``--check``."""
-    return "check" in mo.cli_args()
+    return page.trouble(say(error.sentence, **error.values))
 
 
 def is_wanted(button: mo.ui.run_button) -> bool:
     """Whether an experiment runs: its button was pressed, or the lecture is checked."""
-    return bool(button.value) or is_check()
+    return bool(button.value) or page.checking()
 
 
 def in_print(value: float) -> str:
@@ -48,17 +43,12 @@ def in_print(value: float) -> str:
     return power if mantissa == "1" else rf"{{{mantissa} \cdot {power}}}"  # braces: never broken over two lines
 
 
-def literal(text: object) -> str:
-    """Text in which Markdown and HTML see nothing of theirs."""
-    return re.sub(r"[^\w\s]", lambda mark: f"&#{ord(mark[0])};", str(text))
-
-
 def number(name: str, text: str, at_most: float = math.inf) -> float:
     """A number of at least 0 as it was typed."""
     try:
         value = float(text)
     except ValueError:
-        raise UnusableError("no number", name=name, text=literal(text.strip())) from None
+        raise UnusableError("no number", name=name, text=page.plain(text.strip())) from None
     if not 0 <= value <= at_most or math.isinf(value):
         limit = "" if math.isinf(at_most) else f" \\le {at_most:g}"
         raise UnusableError("number out of range", name=name, value=f"{value:g}", limit=limit)
@@ -68,7 +58,7 @@ def number(name: str, text: str, at_most: float = math.inf) -> float:
 def rate(text: str) -> float:
     """A learning rate above 0."""
     if (lr := number(r"\alpha", text)) == 0:
-        raise UnusableError("rate zero")
+        raise UnusableError("rate of zero")
     return lr
 
 

@@ -12,7 +12,8 @@ from torch.autograd import Function
 from cs224d_l3 import numerical_gradient, relative_error
 from cs224d_l3.gradient_check import FunctionReport, GradientCheckError, Report, check_function, check_gradients
 
-from .demand import UnusableError, literal
+from . import page
+from .demand import UnusableError
 
 
 class Affine(Function):
@@ -69,7 +70,7 @@ def load(code: str) -> type[Function]:
 
 
 def _raised(error: BaseException) -> dict[str, str]:
-    return {"error": type(error).__name__, "reason": literal(str(error).strip().split("\n")[0][:200])}
+    return {"error": type(error).__name__, "reason": page.plain(str(error).strip().split("\n")[0][:200])}
 
 
 # ------------------------------------------------------------------------------------------- at one point

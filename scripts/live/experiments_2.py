@@ -24,7 +24,8 @@ from evidence.bowl import REACH, START, bowl
 from evidence.experiments import dead_units, saturated
 from evidence.tasks import Digits, deep, epochs, fit, words
 
-from .demand import UnusableError, in_print, literal
+from . import page
+from .demand import UnusableError, in_print
 
 Tick = Callable[[], object]  # called after every step of a long experiment
 
@@ -245,7 +246,9 @@ def outcome(path: Tensor, lr: float, steps: int) -> Outcome:
         return Outcome("path still", values)
     if outside.any():
         return Outcome("path leaves", values | {"step": int(outside.int().argmax())})
-    return Outcome("path grows" if J[-1] > J[0] else "path numbers", values)
+    if J[-1] > J[0]:
+        return Outcome("path grows", values)
+    return Outcome("path numbers", values)
 
 
 class Rates(NamedTuple):
@@ -260,7 +263,7 @@ def known_words(text: str) -> list[str]:
     """The words of a text, each once; the training text must have them."""
     chosen = list(dict.fromkeys(text.replace(",", " ").replace("，", " ").split()))
     if unknown := [word for word in chosen if word not in words(0).vocabulary.words]:
-        raise UnusableError("words not in text", words=", ".join(f"“{literal(word)}”" for word in unknown))
+        raise UnusableError("words not in text", words=", ".join(f"“{page.plain(word)}”" for word in unknown))
     return chosen
 
 

@@ -15,7 +15,6 @@ SENTENCES = {
         "Give one to {most} values of ${name}$, got {count}.",
         "请给出一到 {most} 个 ${name}$，这里有 {count} 个。",
     ),
-    "seed": ("random seed", "随机种子"),
     "epochs": ("epochs", "训练轮数"),
     # ------------------------------------------------------------------------------------------ 2.1
     "gradient check": (

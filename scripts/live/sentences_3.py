@@ -40,19 +40,19 @@ SENTENCES = {
         "there: try 0.208. AdaGrad is the subject of 2.6.",
         "## 2.5 学习速率\n"
         "每一步都沿梯度的反方向走：$\\theta \\leftarrow \\theta - \\alpha \\nabla J(\\theta)$。$\\alpha$ 小，走得慢；"
-        "$\\alpha$ 大，一步就跨到谷的另一侧，反而更高。有两种办法：Collobert 把权重矩阵的学习速率除以其扇入的平方根；"
+        "太大，一步就跨到谷的另一侧，反而更高。有两种办法：Collobert 把权重矩阵的学习速率除以其扇入的平方根；"
         "退火则让学习速率从 $t = \\tau$ 起逐渐下降。\n\n"
         "$$\\alpha_W = \\frac{\\alpha}{\\sqrt{n^{(l)}}}, \\qquad "
         "\\alpha(t) = \\frac{\\alpha_0 \\tau}{\\max(t, \\tau)}$$\n\n"
         "下面的碗在 $\\theta_2$ 方向的陡峭程度是 $\\theta_1$ 方向的十倍。SGD 要求 $\\alpha < 0.2$：试试 0.208。"
         "AdaGrad 见 2.6。",
     ),
-    "rule": ("rule", "规则"),
+    "path rule": ("rule", "规则"),
     "rule SGD": ("SGD", "SGD"),
     "rule annealed": ("SGD, annealed", "SGD，退火"),
     "rule AdaGrad": ("AdaGrad", "AdaGrad"),
     "typed rate": ("or type $\\alpha$", "或输入 $\\alpha$"),
-    "steps": ("steps", "步数"),
+    "path steps": ("steps", "步数"),
     "path numbers": (
         "$\\alpha = {lr}$: $J$ goes from {start} to {end} in {steps} steps.",
         "$\\alpha = {lr}$：$J$ 经 {steps} 步从 {start} 变为 {end}。",
@@ -109,7 +109,7 @@ SENTENCES = {
         "The rarest tenth of the {count} words has a rate of {rare} (median), the most frequent tenth {frequent}.",
         "{count} 个词中，最罕见的十分之一学习速率的中位数是 {rare}，最常见的十分之一是 {frequent}。",
     ),
-    "rate zero": (
+    "rate of zero": (
         "With $\\alpha = 0$ nothing is learned: give a rate above 0.",
         "$\\alpha = 0$ 时什么也学不到：请给出大于 0 的学习速率。",
     ),
@@ -151,7 +151,7 @@ SENTENCES = {
     "train model": ("Train", "训练"),
     "checkpoint": ("or a checkpoint", "或检查点"),
     "reading": ("Reading the documentation", "正在读取文档"),
-    "training": ("Training", "正在训练"),
+    "model training": ("Training", "正在训练"),
     "perplexity so far": ("perplexity {perplexity}", "困惑度 {perplexity}"),
     "trained": (
         "Trained for {seconds} s on {words} words, {V} of them different. Perplexity on text it has not seen: "

@@ -1,4 +1,4 @@
-"""Tables of the lecture's second part, in Markdown."""
+"""Tables of the lecture's second part, as HTML that may stand in Markdown."""
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,17 +8,17 @@ import torch
 from cs224d_l3 import UNITS, fan_in_groups
 from evidence.tasks import deep
 
-from .demand import UnusableError, in_print, literal
+from . import page
+from .demand import UnusableError, in_print
 from .editing import Account, Compared
 from .experiments_2 import Derivative, Penalised, Quotient, Rates, Signals
 from .sentences import Speaker
 
 
 def table(heads: str, rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; the heads are separated by "|", and all columns but the first are flush right."""
-    count = heads.count("|") + 1
-    lines = [f"| {heads} |", "|:--" + "|--:" * (count - 1) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+    """A table whose heads are separated by "|", and whose columns but the first are numbers."""
+    columns = [head.strip() for head in heads.split("|")]
+    return page.table(columns, [[str(cell) for cell in row] for row in rows], numbers=len(columns) - 1).text
 
 
 def short(value: float) -> str:
@@ -116,7 +116,7 @@ def words(say: Speaker, found: Rates, chosen: Iterable[str]) -> str:
     rows = []
     for word in chosen:
         i = found.words.index(word)
-        rows.append([literal(word), int(found.counts[i]), short(float(found.rates[i]))])
+        rows.append([page.plain(word), int(found.counts[i]), short(float(found.rates[i]))])
     return table(say("words heads"), rows)
 
 
