@@ -1,6 +1,7 @@
 """nox sessions for all tasks of the project. Requires only Python 3.10 or newer:
 
     python3 noxfile.py -s train      trains the lecture's network on text that is part of CPython
+    python3 noxfile.py -s lecture    opens the lecture, live, in the browser
     python3 noxfile.py -s tests      runs the tests
 
 Run as a script without nox, it creates a virtual environment in .venv, installs nox there and runs itself in it.
@@ -84,14 +85,14 @@ def install(session: nox.Session, *groups: str) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the test suite; arguments are passed to pytest."""
-    install(session, "tests", "docs")
+    install(session, "tests", "docs", "lecture")
     session.run(*PYTEST, *session.posargs, env={"LOCKED": LOCK})
 
 
 @nox.session
 def quick(session: nox.Session) -> None:
     """Run the tests that take under a minute together; arguments are passed to pytest."""
-    install(session, "tests", "docs")
+    install(session, "tests", "docs", "lecture")
     environment = {"LOCKED": LOCK, "HYPOTHESIS_PROFILE": "quick"}
     operators = "--ignore=tests/test_samples.py"  # which loads torch's tests of its operators to be collected
     session.run(*PYTEST, "-m", "not slow and not long", operators, *session.posargs, env=environment)
@@ -185,7 +186,7 @@ def run_suite(
     session: nox.Session, name: str, python: str, lock: str, *arguments: str, torch: tuple[str, ...] = ()
 ) -> None:
     """Run the test suite in an environment of its own; ``torch``: see :func:`make_environment`."""
-    made = make_environment(session, f"{session.name}-{name}", python, lock, "tests", "docs", torch=torch)
+    made = make_environment(session, f"{session.name}-{name}", python, lock, "tests", "docs", "lecture", torch=torch)
     locked = {"LOCKED": lock} if lock == LOCK else None
     session.run(made, "-m", *PYTEST, *arguments, env=locked, external=True)
 
@@ -230,6 +231,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def lecture(session: nox.Session) -> None:
+    """Open the live lecture in the browser; `-- --lang zh` in Chinese, `-- --check` runs it through without one."""
+    install(session, "lecture")
+    session.run("python", "scripts/lecture.py", *session.posargs)
+
+
+@nox.session
 def train(session: nox.Session) -> None:
     """Train the window network on the Python reference, or on files given as arguments."""
     install(session)
@@ -247,7 +255,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Run mypy, strict, on package and scripts."""
-    install(session, "tests", "docs", "types")
+    install(session, "tests", "docs", "lecture", "types")
     session.run("mypy", *session.posargs)
 
 

@@ -6,44 +6,28 @@ python scripts/figures.py units rates --out pictures
 1 boundary, 2 neuron, 3 layer, 4 window, 5 network, 6 weight, 7 and 8 errors, 9 to 14 units, 15 rates.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import matplotlib as mpl
 import torch
 import tyro
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import nn
 
-from cs224d_l3 import UNITS, AdaGrad, Layer, Tanh, softmax_cross_entropy
+from cs224d_l3 import AdaGrad, Layer, Tanh
+from evidence.bowl import Maker, bowl, descend
+from evidence.two_classes import interleaved, train_classifier
+from evidence.worked import worked
+from plotting.boundaries import draw_boundary
 from plotting.networks import Network
-from plotting.style import BLUE, INK, PALE, RED, SHADE, STYLE, figure, save
+from plotting.paths import draw_path
+from plotting.style import BLUE, INK, PALE, RED, STYLE, figure, save
+from plotting.units import FORMULAS, draw_unit
+from plotting.worked import Edge, draw_errors, draw_forward, draw_weight
 from training.command import run
 
 # ----------------------------------------------------------------------------------------- 1 the boundary
-
-
-def interleaved(n: int = 240) -> tuple[Tensor, Tensor]:
-    """Two interleaved half circles with noise: points and their classes."""
-    generator = torch.Generator().manual_seed(4)
-    angle = torch.rand(n, generator=generator) * torch.pi
-    noise = 0.16 * torch.randn(n, 2, generator=generator)
-    target = torch.arange(n) % 2
-    upper = torch.stack([angle.cos(), angle.sin()], 1)
-    x = torch.where(target[:, None] == 0, upper, torch.stack([1 - angle.cos(), 0.45 - angle.sin()], 1))
-    return x + noise, target
-
-
-def train_classifier(model: nn.Module, x: Tensor, target: Tensor, steps: int = 600) -> float:
-    """Full-batch training; returns the training accuracy in per cent."""
-    optimizer = AdaGrad(model.parameters(), lr=0.3)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        softmax_cross_entropy(model(x), target).backward()
-        optimizer.step()
-    return 100 * float((model(x).argmax(1) == target).double().mean())
 
 
 def boundary() -> Figure:
@@ -55,19 +39,10 @@ def boundary() -> Figure:
         "ten tanh units": nn.Sequential(Layer(2, 10, None), Tanh(), Layer(10, 2, None)),
     }
     drawing, axes = figure(7.6, 3.5, 2)
-    u, v = torch.meshgrid(torch.linspace(-1.7, 2.7, 121), torch.linspace(-1.25, 1.6, 81), indexing="xy")
     for ax, (name, model) in zip(axes, models.items(), strict=True):
         accuracy = train_classifier(model, x, target)
-        with torch.no_grad():
-            z = model(torch.stack([u, v], -1).view(-1, 2))
-        margin = (z[:, 1] - z[:, 0]).view(u.shape)
-        ax.contourf(u, v, margin, levels=[-1e9, 0, 1e9], colors=["#fbe9dd", SHADE])
-        ax.contour(u, v, margin, levels=[0], colors=[INK], linewidths=1.4)
-        for k, color, marker in ((0, RED, "o"), (1, BLUE, "^")):
-            points = x[target == k]
-            ax.scatter(points[:, 0], points[:, 1], s=16, color=color, marker=marker, ec="white", lw=0.4)
+        draw_boundary(ax, model, x, target)
         ax.set_title(f"{name}: {accuracy:.0f} % right")
-        ax.set(xticks=[], yticks=[], xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
     return drawing
 
 
@@ -126,96 +101,36 @@ def window() -> Figure:
     return drawing
 
 
-def _four_two_one(ax: Axes) -> Network:
-    return Network(ax, [4, 2, 1], gap=2.7)
-
-
-NAMES = (
-    {(1, i): f"$a_{i}^{{(1)}}$" for i in range(1, 5)} | {(2, j): f"$a_{j}^{{(2)}}$" for j in (1, 2)} | {(3, 1): "$s$"}
-)
-
-
 def network() -> Figure:
-    """Figure 5: the 4-2-1 network in the notes' notation."""
-    drawing, (ax,) = figure(5.8, 3.3)
-    net = _four_two_one(ax)
-    net.weights()
-    net.neurons(NAMES)
-    for layer, text in ((1, "layer 1: $x$"), (2, r"layer 2: $z^{(2)} = W^{(1)} x + b^{(1)}$"), (3, "layer 3")):
-        net.label(2.7 * (layer - 1), 2.25, text, size=9)
-    net.label(1.35, -1.75, "$W^{(1)}$", BLUE)
-    net.label(4.05, -0.85, "$W^{(2)}$", BLUE)
-    net.frame(above=0.75, below=0.3, left=0.9, right=0.7)
+    """Figure 5: the 4-2-1 network in the notes' notation, with the numbers of its forward pass."""
+    drawing, (ax,) = figure(6.2, 3.7)
+    draw_forward(ax, worked())
     return drawing
 
 
 def weight() -> Figure:
-    """Figure 6: the path from W_14 to the score."""
-    drawing, (ax,) = figure(5.8, 3.3)
-    net = _four_two_one(ax)
-    net.weights(highlighted={((1, 4), (2, 1)): RED, ((2, 1), (3, 1)): RED})
-    net.neurons(NAMES, highlighted={(1, 4): RED, (2, 1): RED, (3, 1): RED})
-    net.label(1.15, -1.0, "$W_{14}^{(1)}$", RED)
-    net.label(4.2, 0.6, "$W_{1}^{(2)}$", RED)
-    net.label(2.7, -2.0, r"$\partial s / \partial W_{14}^{(1)} = \delta_1^{(2)} a_4^{(1)}$", size=11)
-    net.frame(above=0.2, below=0.7)
+    """Figure 6: the error on its way back to W_14, with the numbers of the network of figure 5."""
+    drawing, (ax,) = figure(6.2, 3.6)
+    draw_weight(ax, worked(), Edge(1, 1, 4))
     return drawing
 
 
 def errors() -> Figure:
-    """Figures 7 and 8: backpropagation of an error from one neuron, and from several, whose errors are summed."""
-    drawing, axes = figure(8.2, 3.0, 2)
-    k, after = "{(k)}", "{(k+1)}"
-    for ax, targets in zip(axes, ((1,), (1, 2)), strict=True):
-        net = Network(ax, [1, len(targets)], gap=3.6)
-        for i in targets:
-            net.line((1, 1), (2, i), PALE, 1.2)
-            net.arrow((2, i), (1, 1), RED)
-        net.neurons({(1, 1): "$j$"} | {(2, i): "$i$" if len(targets) == 1 else f"${i}$" for i in targets})
-        for i in targets:
-            x, y = net.at((2, i))
-            name = "i" if len(targets) == 1 else str(i)
-            net.label(x + 0.85, y, rf"$\delta_{name}^{after}$", RED, 12)
-            net.label(1.8, 0.5 * y + 0.32 * (1 if y >= 0 else -1), rf"$W_{{{name}j}}^{k}$", BLUE)
-        total = rf"W_{{ij}}^{k} \delta_i^{after}" if len(targets) == 1 else rf"\sum_i W_{{ij}}^{k} \delta_i^{after}"
-        net.label(0.9, -1.55, rf"$\delta_j^{k} = f'(z_j^{k}) \, {total}$", RED, 12)
-        ax.set_xlim(-0.9, 5.2)
-        ax.set_ylim(-2.0, 1.2)
+    """Figures 7 and 8: the error of a neuron from one neuron above, and from several, whose errors are summed."""
+    drawing, axes = figure(9.6, 2.6, 2)
+    draw_errors(axes[0], worked((4, 2, 1)), j=1)
+    draw_errors(axes[1], worked((4, 2, 2, 1)), j=1)
     return drawing
 
 
 # ------------------------------------------------------------------------------------------ 9-14 the units
 
-KINKS = {"hardtanh": (-1.0, 1.0), "relu": (0.0,), "leaky_relu": (0.0,)}
-FORMULAS = {
-    "sigmoid": (r"$\sigma(z) = 1 / (1 + e^{-z})$", 6.0),
-    "tanh": (r"$\tanh(z)$", 4.0),
-    "hardtanh": (r"$\mathrm{hardtanh}(z)$", 3.0),
-    "softsign": (r"$z / (1 + |z|)$", 6.0),
-    "relu": (r"$\max(z, 0)$", 3.0),
-    "leaky_relu": (r"$\max(z, kz), \, k = 0.01$", 3.0),
-}
-
 
 def units() -> Figure:
     """Figures 9 to 14: the units and their derivatives, which are discontinuous at the kinks."""
     drawing = Figure(figsize=(8.4, 5.2), layout="constrained")
-    for ax, (name, (formula, reach)) in zip(drawing.subplots(2, 3).flat, FORMULAS.items(), strict=True):
-        unit = UNITS[name]
-        edges = [-reach, *KINKS.get(name, ()), reach]
-        for i, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
-            z = torch.linspace(start + 1e-6, end - 1e-6, 80, dtype=torch.float64)  # between adjacent kinks
-            ax.plot(z, unit.f(z), color=BLUE, label="$f(z)$" if i == 0 else None)
-            ax.plot(z, unit.f_prime(z), color=RED, ls="--", label="$f'(z)$" if i == 0 else None)
-        for kink in KINKS.get(name, ()):
-            z = torch.tensor(kink, dtype=torch.float64)
-            ax.plot(kink, unit.f(z), "o", color=BLUE, ms=4)
-            ax.plot(kink, unit.f_prime(z), "o", color=RED, ms=5)  # the subgradient used at the kink
-        ax.axhline(0, color=PALE, lw=0.8, zorder=0)
-        ax.axvline(0, color=PALE, lw=0.8, zorder=0)
-        ax.set_title(formula)
-        ax.set_xlabel("$z$")
-        ax.margins(y=0.12)
+    for ax, name in zip(drawing.subplots(2, 3).flat, FORMULAS, strict=True):
+        draw_unit(ax, name)
         if name == "sigmoid":
             ax.legend(loc="upper left")
     return drawing
@@ -224,41 +139,18 @@ def units() -> Figure:
 # ----------------------------------------------------------------------------------------------- 15 rates
 
 
-def bowl(theta: Tensor) -> Tensor:
-    """Quadratic objective with a condition number of 10."""
-    return 0.5 * (theta[..., 0] ** 2 + 10 * theta[..., 1] ** 2)
-
-
-def descend(make: Callable[[list[Tensor]], torch.optim.Optimizer], steps: int) -> Tensor:
-    """Trajectory of an optimizer on the bowl, (steps + 1, 2)."""
-    theta = torch.tensor([-4.0, 1.7], requires_grad=True)
-    optimizer, path = make([theta]), [theta.detach().clone()]
-    for _ in range(steps):
-        optimizer.zero_grad()
-        bowl(theta).backward()
-        optimizer.step()
-        path.append(theta.detach().clone())
-    return torch.stack(path)
-
-
 def rates() -> Figure:
     """Figure 15: a learning rate that overshoots, one that converges, and AdaGrad, which adapts it by parameter."""
     drawing, axes = figure(9.2, 3.0, 3)
-    u, v = torch.meshgrid(torch.linspace(-5, 5, 61), torch.linspace(-3.2, 3.2, 61), indexing="xy")
-    J = bowl(torch.stack([u, v], -1))
-    cases: dict[str, tuple[Callable[[list[Tensor]], torch.optim.Optimizer], int]] = {
+    cases: dict[str, tuple[Maker, int]] = {
         r"$\alpha = 0.208$: overshoots": (lambda p: torch.optim.SGD(p, lr=0.208), 7),
         r"$\alpha = 0.15$: converges": (lambda p: torch.optim.SGD(p, lr=0.15), 25),
         r"AdaGrad, $\alpha = 1.2$": (lambda p: AdaGrad(p, lr=1.2), 25),
     }
     for ax, (title, (make, steps)) in zip(axes, cases.items(), strict=True):
         path = descend(make, steps)
-        ax.contour(u, v, J, levels=[0.3, 1.2, 3, 6, 10, 16, 24, 34], colors=[PALE], linewidths=0.8)
-        ax.plot(*path.T, "-o", color=RED if "overshoots" in title else BLUE, ms=3.5, lw=1.3)
-        ax.plot(*path[0], "s", color=INK, ms=5)
-        ax.plot(0, 0, "+", color=INK, ms=9, mew=1.6)
+        draw_path(ax, path, RED if "overshoots" in title else BLUE)
         ax.set_title(f"{title}\n$J$ = {bowl(path[0]):.1f} to {bowl(path[-1]):.2g} in {steps} steps", fontsize=10)
-        ax.set(xlim=(-5, 5), ylim=(-3.2, 3.2), xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
     return drawing
 
 

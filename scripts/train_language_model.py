@@ -25,7 +25,6 @@ from cs224d_l3 import (
     InverseDecay,
     RecurrentLanguageModel,
     WindowLanguageModel,
-    fan_in_groups,
     l2_penalty,
     weight_matrices,
 )
@@ -36,6 +35,7 @@ from cs224d_l3.text.generator import Batch, Generator, perplexity
 from cs224d_l3.text.plain import Text, read
 from training.averaging import Averaging
 from training.command import run
+from training.rates import rates
 from training.run import Run, set_up
 from training.settings import RunSettings, read_settings
 from training.task import Dev, Task
@@ -141,16 +141,6 @@ def unknown_rate(text: Text, words: Tensor) -> float:
     return 100 * float((words == text.vocabulary.unknown).double().mean())
 
 
-def rates(settings: Settings, model: Model) -> list[dict[str, Any]]:
-    """Parameter groups of section 2.5: lr / sqrt(fan_in) for weights, lr for biases, lr_vectors for word vectors."""
-    L = model.L.weight
-    groups = [
-        {**group, "params": [theta for theta in group["params"] if theta is not L]}
-        for group in fan_in_groups(model, settings.lr)
-    ]
-    return [*(group for group in groups if group["params"]), {"params": [L], "lr": settings.lr_vectors}]
-
-
 class Modelling(Task):
     """Training task of a language model."""
 
@@ -162,7 +152,7 @@ class Modelling(Task):
         preprocessing = {"lower": settings.lower, "split_marks": text.split_marks}
         self.generator = Generator.build(text.vocabulary, settings.network(), preprocessing)
         self.model: Model = self.generator.model.to(device)
-        self.optimizer = AdaGrad(rates(settings, self.model))
+        self.optimizer = AdaGrad(rates(self.model, settings.lr, settings.lr_vectors))
         self.schedule = InverseDecay(self.optimizer, settings.tau) if settings.tau else None
         self.weights = weight_matrices(self.model)
         updates = len(self.batches(torch.Generator()))

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 import figures
+from cs224d_l3 import UNITS
+from evidence.worked import worked
+from plotting.style import RED
+from plotting.worked import number
 from running import run
 
 
@@ -41,6 +46,32 @@ def test_one_rate_overshoots_and_the_other_converges() -> None:
 
     assert last(0.208) > 1  # beyond 2 over the largest curvature, 10
     assert last(0.15) < 1e-3
+
+
+def test_every_unit_is_drawn_up_to_the_peak_of_its_derivative() -> None:
+    for ax, name in zip(figures.units().axes, figures.FORMULAS, strict=True):
+        drawn = max(float(torch.as_tensor(line.get_ydata()).max()) for line in ax.lines if line.get_color() == RED)
+        z = torch.linspace(-3, 3, 601, dtype=torch.float64)
+        assert drawn == pytest.approx(float(UNITS[name].f_prime(z).max()), abs=1e-6), name
+
+
+def texts(drawing: Figure) -> list[str]:
+    return [text.get_text() for ax in drawing.axes for text in ax.texts]
+
+
+def test_figures_5_to_8_show_the_numbers_of_a_network() -> None:
+    w, deep = worked(), worked((4, 2, 2, 1))
+    forward = texts(figures.network())
+    for k in range(2):
+        assert {number(a) for a in w.a[k + 1]} <= set(forward)
+        assert {number(v, 1) for v in w.W[k].flatten()} <= set(forward)
+    g = w.gradients
+    assert any(text.endswith(f"= {number(g.W[0][0, 3], 3)}") for text in texts(figures.weight()))
+    errors = texts(figures.errors())
+    assert any(text.endswith(f"= {number(g.delta[1][0], 3)}") for text in errors)
+    slope = UNITS["sigmoid"].f_prime(deep.z[1][0])
+    total = slope * sum(deep.W[1][i, 0] * deep.gradients.delta[2][i] for i in range(2))
+    assert any(text.endswith(f"= {number(total, 3)}") for text in errors)
 
 
 def test_unknown_names_are_refused(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from cs224d_l3.text.generator import Generator, nearest
 from cs224d_l3.text.plain import Text, is_tokenized, join
 from cs224d_l3.text.python_corpus import TextSplits
 from running import Result, run
-from train_language_model import Modelling, Settings, rates
+from train_language_model import Modelling, Settings
 from training.averaging import Averaging
+from training.rates import rates
 
 # after "the cat" comes "sat", after "the dog" comes "ran"; what comes before tells nothing
 TRAIN = "the cat sat .\na the dog ran .\n" * 40
@@ -272,9 +273,9 @@ def test_an_epoch_is_every_word_once() -> None:
     assert all(torch.equal(words, after - 1) for words, after in segments)
 
 
-def test_rates_are_those_of_the_settings() -> None:
+def test_rates_are_by_fan_in_but_those_of_word_vectors() -> None:
     model = language_of("window").model
-    groups = rates(Settings(lr=0.6, lr_vectors=0.07), model)
+    groups = rates(model, lr=0.6, lr_vectors=0.07)
     rate = {theta: group["lr"] for group in groups for theta in group["params"]}
     assert rate.keys() == set(model.parameters())
     assert rate[model.L.weight] == 0.07

@@ -3,9 +3,7 @@
 Each function takes a random seed and returns one measurement per condition; claims.py compares them over seeds.
 """
 
-import time
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,18 +16,15 @@ from cs224d_l3 import (
     WindowClassifier,
     WindowScorer,
     corrupt,
-    elementwise_gradients,
     init_xavier,
     numerical_gradient,
     relative_error,
-    sigmoid,
-    sigmoid_prime,
     softmax_cross_entropy,
-    vectorized_gradients,
     weight_matrices,
 )
 
 from .tasks import accuracy, deep, digits, epochs, f1, fit, words
+from .worked import race, seconds
 
 Numbers = dict[str, float]
 
@@ -87,22 +82,9 @@ def vectorised(seed: int) -> Numbers:
     """1.6: time of the elementwise gradients relative to the vectorized ones, for three networks."""
     found = {}
     for sizes in ((4, 2, 1), (20, 8, 1), (60, 30, 1)):
-        generator = torch.Generator().manual_seed(seed)
-        W = [torch.randn(m, n, generator=generator) for n, m in zip(sizes, sizes[1:], strict=False)]
-        b = [torch.zeros(len(w)) for w in W]
-        x = torch.randn(sizes[0], generator=generator)
-        loops, matrices = (
-            min(_seconds(partial(gradients, x, W, b, sigmoid, sigmoid_prime)) for _ in range(5))
-            for gradients in (elementwise_gradients, vectorized_gradients)
-        )
-        found["-".join(map(str, sizes))] = loops / matrices
+        times = race(sizes, seed)
+        found["-".join(map(str, sizes))] = times.elements / times.matrices
     return found
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def numerical(seed: int) -> Numbers:
@@ -156,7 +138,7 @@ def cost(seed: int) -> Numbers:
     error, found = torch.ones(10**6), {}
     for unit in ("tanh", "hardtanh"):
         f = UNITS[unit].f
-        found[unit] = 1e3 * min(_seconds(lambda f=f: torch.autograd.grad(f(z), z, error)) for _ in range(9))  # type: ignore[misc]
+        found[unit] = 1e3 * min(seconds(lambda f=f: torch.autograd.grad(f(z), z, error)) for _ in range(9))  # type: ignore[misc]
     return found
 
 
@@ -167,10 +149,15 @@ def saturation(seed: int) -> Numbers:
         torch.manual_seed(seed)
         model = deep(unit, 3)
         fit(model, data.x, data.target, torch.optim.SGD(model.parameters(), lr=0.3), 15, seed=seed)
-        with torch.no_grad():
-            a = [model[: k + 1](data.test_x) for k in range(3)]
-        found[unit] = 100 * float((torch.cat(a, 1).abs() > 0.95).double().mean())
+        found[unit] = saturated(model, data.test_x)
     return found
+
+
+@torch.no_grad()
+def saturated(model: nn.Sequential, x: Tensor) -> float:
+    """Percentage of hidden activations with |a| > 0.95."""
+    a = [model[: k + 1](x) for k in range(len(model) - 1)]
+    return 100 * float((torch.cat(a, 1).abs() > 0.95).double().mean())
 
 
 def dead(seed: int) -> Numbers:
@@ -180,11 +167,16 @@ def dead(seed: int) -> Numbers:
         torch.manual_seed(seed)
         model = deep(unit, 3)
         fit(model, data.x, data.target, torch.optim.SGD(model.parameters(), lr=0.5), 8, seed=seed)
-        with torch.no_grad():
-            z = [nn.functional.linear(model[:k](data.x), model[k].W, model[k].b) for k in range(3)]  # type: ignore[arg-type]
-        slope = torch.cat([UNITS[unit].f_prime(t) for t in z], 1)
-        found[unit] = 100 * float((slope == 0).all(0).double().mean())
+        found[unit] = dead_units(model, data.x, unit)
     return found
+
+
+@torch.no_grad()
+def dead_units(model: nn.Sequential, x: Tensor, unit: str) -> float:
+    """Percentage of hidden units whose f' is 0 for every x."""
+    z = [nn.functional.linear(model[:k](x), model[k].W, model[k].b) for k in range(len(model) - 1)]  # type: ignore[arg-type]
+    slope = torch.cat([UNITS[unit].f_prime(t) for t in z], 1)
+    return 100 * float((slope == 0).all(0).double().mean())
 
 
 def xavier(seed: int) -> dict[str, list[float]]:

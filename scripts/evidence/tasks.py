@@ -48,6 +48,7 @@ class Words(NamedTuple):
     test_target: Tensor
     counts: Tensor  # word counts in training
     V: int
+    vocabulary: Vocabulary
 
 
 @cache
@@ -60,7 +61,7 @@ def words(seed: int) -> Words:
         return torch.cat(found), torch.tensor([int(tag != OUTSIDE) for s in part for tag in s.tags])
 
     train, test = windows(splits.train), windows(splits.test)
-    return Words(*train, *test, torch.bincount(train[0][:, 2], minlength=len(vocabulary)), len(vocabulary))
+    return Words(*train, *test, torch.bincount(train[0][:, 2], minlength=len(vocabulary)), len(vocabulary), vocabulary)
 
 
 # ----------------------------------------------------------------------------------------------- training

@@ -41,7 +41,9 @@ class Network:
         (x, y), (u, v) = self.at(start), self.at(end)
         self.ax.plot([x, u], [y, v], color=color, lw=width, zorder=1 + (width > 1), solid_capstyle="round")
 
-    def neurons(self, labels: Mapping[Index, str], highlighted: Mapping[Index, str] | None = None) -> None:
+    def neurons(
+        self, labels: Mapping[Index, str], highlighted: Mapping[Index, str] | None = None, fontsize: float = 10
+    ) -> None:
         """All neurons as circles, with their labels; the highlighted ones with their edge colours."""
         colors = highlighted or {}
         for layer, size in enumerate(self.sizes, start=1):
@@ -50,7 +52,8 @@ class Network:
                 edge, width = colors.get(index, INK), 2.0 if index in colors else 1.1
                 face = SHADE if layer > 1 else "white"
                 self.ax.add_patch(Circle(self.at(index), RADIUS, fc=face, ec=edge, lw=width, zorder=3))
-                self.ax.text(*self.at(index), labels.get(index, ""), ha="center", va="center", zorder=4, fontsize=10)
+                text = labels.get(index, "")
+                self.ax.text(*self.at(index), text, ha="center", va="center", zorder=4, fontsize=fontsize)
 
     def arrow(self, start: Index, end: Index, color: str) -> None:
         """Arrow between the edges of two neurons."""
