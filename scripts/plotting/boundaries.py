@@ -9,7 +9,9 @@ from .style import BLUE, INK, RED, SHADE
 
 def draw_boundary(ax: Axes, model: nn.Module, x: Tensor, target: Tensor, points: int = 121) -> None:
     """The regions of the two classes, the boundary between them, and the points."""
-    u, v = torch.meshgrid(torch.linspace(-1.7, 2.7, points), torch.linspace(-1.25, 1.6, round(points / 1.5)), indexing="xy")
+    u, v = torch.meshgrid(
+        torch.linspace(-1.7, 2.7, points), torch.linspace(-1.25, 1.6, round(points / 1.5)), indexing="xy"
+    )
     with torch.no_grad():
         z = model(torch.stack([u, v], -1).view(-1, 2)).nan_to_num()
     margin = (z[:, 1] - z[:, 0]).view(u.shape)
