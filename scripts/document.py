@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {
     "version": cs224d_l3.__version__,
     "extensions": ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "myst_parser",
                    "documentation.extension"],
-    "autodoc_default_options": {"members": True, "member-order": "bysource"},
+    "autodoc_default_options": {"members": True, "member-order": "bysource", "ignore-module-all": True},
     "autodoc_inherit_docstrings": False,
     "autodoc_preserve_defaults": True,
     "autodoc_typehints_format": "short",

@@ -33,31 +33,43 @@ def write_sources(folder: Path) -> Path:
     for guide in source.glob("*.md"):  # to a module's page here, to its source on GitHub
         guide.write_text(MODULE_LINK.sub(r"](api/\1.rst)", guide.read_text(encoding="utf-8")), encoding="utf-8")
 
-    (source / "api").mkdir()
+    api = source / "api"
+    api.mkdir()
+    write_page(api, "cs224d_l3", ".. automodule:: cs224d_l3", "   :no-members:")
     packages = {package.__name__: package for package in PACKAGES}
     for package in PACKAGES:
         for name in (f"{package.__name__}.{module}" for module in modules(package)):
-            write_page(source / "api", name, packages.get(name))
+            write_module(api, name, packages.get(name))
+    hidden = [name for name in cs224d_l3.__all__ if "._" in getattr(getattr(cs224d_l3, name), "__module__", "")]
+    for name in hidden:
+        write_page(api, name, f".. autofunction:: cs224d_l3.{name}")
 
-    sections = dict((name, section) for section, name in SECTION.findall(cs224d_l3.__doc__ or ""))
+    sections = {name: section for section, name in SECTION.findall(cs224d_l3.__doc__ or "")}
     lecture = [name for name in modules(cs224d_l3) if sections[name][0].isdigit()]
     others = [name for name in modules(cs224d_l3) if name not in lecture]
     with (source / "index.md").open("a", encoding="utf-8") as index:
-        index.write(contents("Guides", GUIDES))
-        index.write(contents("The lecture", [f"{sections[name]} {name} <api/{name}>" for name in lecture]))
-        index.write(contents("Beyond it", [f"{name} <api/{name}>" for name in others]))
+        index.write(contents("Guides", *GUIDES))
+        index.write(contents("The lecture", "api/cs224d_l3", *(f"{sections[name]} {name} <api/{name}>" for name in lecture)))
+        index.write(contents("Beyond it", *(f"api/{name}" for name in [*others, *hidden])))
     return source
 
 
-def write_page(folder: Path, name: str, package: ModuleType | None) -> None:
-    short = name.removeprefix("cs224d_l3.")
-    title = short.rpartition(".")[2]
-    lines = [title, "=" * len(title), "", f".. automodule:: {name}"]
+def write_module(folder: Path, name: str, package: ModuleType | None) -> None:
+    """A module's page; of a package, the pages of its modules."""
+    lines = [f".. automodule:: {name}"]
     if package:
+        short = name.removeprefix("cs224d_l3.")
         lines += ["   :no-members:", "", ".. toctree::", "   :maxdepth: 1", ""]
         lines += [f"   {module} <{short}.{module}>" for module in modules(package)]
-    (folder / f"{short}.rst").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_page(folder, name, *lines)
 
 
-def contents(caption: str, pages: list[str] | tuple[str, ...]) -> str:
+def write_page(folder: Path, name: str, *lines: str) -> None:
+    title = name.rpartition(".")[2]
+    page = [title, "=" * len(title), "", *lines, ""]
+    (folder / f"{name.removeprefix('cs224d_l3.')}.rst").write_text("\n".join(page), encoding="utf-8")
+
+
+def contents(caption: str, *pages: str) -> str:
+    """A table of contents, as MyST has it."""
     return "\n".join(["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
