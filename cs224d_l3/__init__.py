@@ -18,12 +18,12 @@ section  module                   contents
 2.4      ``xavier``               $W \sim U[-r, r]$, $r^2 = 6 / (n^{(l)} + n^{(l+1)})$
 2.5      ``learning_rate``        $\alpha / \sqrt{n}$, $\alpha_0 \tau / \max(t, \tau)$
 2.6      ``adagrad``              $\theta \leftarrow \theta - \alpha g / \sqrt{\sum g^2 + \epsilon}$
-–        ``softmax``              $J = -\log \mathrm{softmax}(z)_t$
+–        ``softmax``              $J = -\log \operatorname{softmax}(z)_t$
 –        ``fused_softmax``        the same with $z = Wx + b$, in blocks
 –        ``fused_window_softmax`` the window network of 1.3 with it, as one fused Function
 –        ``recurrent``            $a_t = f(W x_t + H a_{t-1} + b)$
 –        ``through_time``         its gradients by elements, and by matrices
-–        ``language_model``       $p(w_t \mid w_1 \ldots w_{t-1}) = \mathrm{softmax}(U a + c)_{w_t}$
+–        ``language_model``       $p(w_t \mid w_1 \ldots w_{t-1}) = \operatorname{softmax}(U a + c)_{w_t}$
 –        ``text``                 corpora; tagging and generation with trained networks
 ======== ======================== =============================================================
 """

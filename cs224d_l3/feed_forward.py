@@ -222,7 +222,7 @@ class WindowClassifier(nn.Module):
         return self.output(self.hidden(self.input(windows, features)))
 
     def loss(self, windows: Tensor, target: Tensor, features: Tensor | None = None, reduction: str = "mean") -> Tensor:
-        r"""$J = -\log \mathrm{softmax}(z)_t$ for windows and their features (..., size), and target t (...).
+        r"""$J = -\log \operatorname{softmax}(z)_t$ for windows and their features (..., size), and target t (...).
 
         Fused, :func:`window_softmax_loss`, if f is in ``UNITS``.
         """

@@ -1,4 +1,4 @@
-r"""Softmax cross-entropy fused with the layer before it: $z = Wx + b$, $J = -\log \mathrm{softmax}(z)_t$.
+r"""Softmax cross-entropy fused with the layer before it: $z = Wx + b$, $J = -\log \operatorname{softmax}(z)_t$.
 
 The objective of a language model, without the (B, K) matrix of scores in memory.
 """

@@ -1,7 +1,7 @@
 r"""The softmax step of the window network as one Function: lookup, dropout with the mask m, both layers, loss.
 
 $$x = [L_{w_1} \ldots L_{w_k}] \circ m, \qquad a = f(Wx + b), \qquad z = Ua + c, \qquad
-p = \mathrm{softmax}(z), \qquad J = -\log p_t$$
+p = \operatorname{softmax}(z), \qquad J = -\log p_t$$
 
 With q the one-hot target t, and the errors of 1.6,
 

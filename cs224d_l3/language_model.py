@@ -1,6 +1,6 @@
 r"""Neural language models, with which the notes close: the probability of the next word, given the words before it.
 
-$$p(w_t \mid w_1 \ldots w_{t-1}) = \mathrm{softmax}(U a + c)_{w_t}$$
+$$p(w_t \mid w_1 \ldots w_{t-1}) = \operatorname{softmax}(U a + c)_{w_t}$$
 
 The window model (Bengio et al., A neural probabilistic language model, JMLR 2003) conditions on the last few words,
 through the network of 1.3; the recurrent model (Mikolov et al., Recurrent neural network based language model,

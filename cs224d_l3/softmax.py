@@ -24,21 +24,21 @@ def softmax_cross_entropy(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    r"""$J = -\log \mathrm{softmax}(z)_t = \log \sum_k e^{z_k} - z_t$ for each example with scores z and target t.
+    r"""$J = -\log \operatorname{softmax}(z)_t = \log \sum_k e^{z_k} - z_t$ for each example with scores z and target t.
 
     As ``torch.nn.functional.cross_entropy``, except that the classes are the last dimension.
 
     Args:
         z: scores of the K classes, (..., K).
         target: class indices, integers in [0, K), (...); or class probabilities q, (..., K), for
-            $J = -\sum_k q_k \log \mathrm{softmax}(z)_k$.
+            $J = -\sum_k q_k \log \operatorname{softmax}(z)_k$.
         reduction: "mean" or "sum" over the examples, or "none".
         weight: class weights $w_k$, (K,). With class indices the mean is weighted too.
         ignore_index: target of the examples to ignore, which have J = 0 and do not count in the mean.
         label_smoothing: $\epsilon$; q, for class indices one-hot, becomes $(1 - \epsilon) q + \epsilon / K$.
 
     Returns:
-        J in nats, (), or (...) for "none". With $p = \mathrm{softmax}(z)$, $\delta = \partial J / \partial z = p - q$.
+        J in nats, (), or (...) for "none". With $p = \operatorname{softmax}(z)$, $\delta = \partial J / \partial z = p - q$.
 
     Raises:
         ValueError: shapes that do not match, an unknown reduction, a label_smoothing outside 0 to 1.

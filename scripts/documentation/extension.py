@@ -11,6 +11,7 @@ from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.util.nodes import make_refnode
+from torch import nn
 
 import cs224d_l3
 from cs224d_l3 import gradient_check, text
@@ -31,14 +32,28 @@ def read_formulas(app: Sphinx, what: str, name: str, thing: object, options: obj
     lines[:] = docstring.splitlines()
 
 
+def mathml(formula: str, as_block: bool = False) -> str:
+    """MathML of LaTeX, with the spaces of an operator around max, and a prime that is one."""
+    found = tex2mathml(formula, as_block=as_block).replace("<mo>'</mo>", "<mo>′</mo>")
+    return re.sub('<mo movablelimits="true">(?=[a-z])', '<mo movablelimits="true" lspace="0" rspace="0.1em">', found)
+
+
 def write_inline(page: Any, node: nodes.math) -> None:
-    page.body.append(tex2mathml(node.astext()))
+    page.body.append(mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def write_block(page: Any, node: nodes.math_block) -> None:
-    page.body.append(f'<div class="formula">{tex2mathml(node.astext(), as_block=True)}</div>')
+    page.body.append(f'<div class="formula">{mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
+
+
+def leave_out_arguments(
+    app: Sphinx, what: str, name: str, thing: Any, options: object, arguments: str | None, returned: str | None
+) -> tuple[str, None] | None:
+    """A Module without a constructor has torch's, which takes anything."""
+    is_plain = what == "class" and issubclass(thing, nn.Module) and "__init__" not in vars(thing)
+    return ("()", None) if is_plain else None
 
 
 def skip_fields(app: Sphinx, what: str, name: str, thing: object, skip: bool, options: object) -> bool | None:
@@ -54,10 +69,13 @@ def places(app: Sphinx) -> dict[str, tuple[str, str]]:
 
 
 def link_code(app: Sphinx, page: nodes.document, name: str) -> None:
-    """Public names in the text lead to their place, but for those on the page itself."""
+    """Public names in the text lead to their place, and on a package's page the names of its modules."""
     found = places(app)
+    package = name.removeprefix("api/").replace("cs224d_l3", "")
     for code in unlinked(page):
-        if (place := found.get(code.astext())) and place[0] != name:
+        module = f"api/{package}.{code.astext()}".replace("/.", "/")
+        place = (module, "") if module in app.env.found_docs else found.get(code.astext())
+        if place and place[0] != name:
             link = make_refnode(app.builder, name, *place, nodes.literal("", code.astext()))
             code.replace_self(link)
 
@@ -80,6 +98,7 @@ def link_role(app: Sphinx, env: Any, node: Any, content: nodes.Element) -> nodes
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", read_formulas)
+    app.connect("autodoc-process-signature", leave_out_arguments)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("doctree-resolved", link_code)
     app.connect("missing-reference", link_role)

@@ -55,11 +55,11 @@ def write_sources(folder: Path) -> Path:
 
 
 def write_module(folder: Path, name: str, package: ModuleType | None) -> None:
-    """A module's page; of a package, the pages of its modules."""
+    """A module's page; of a package, with a table of its modules in the docstring, theirs below it."""
     lines = [f".. automodule:: {name}"]
     if package:
         short = name.removeprefix("cs224d_l3.")
-        lines += ["   :no-members:", "", ".. toctree::", "   :maxdepth: 1", ""]
+        lines += ["   :no-members:", "", ".. toctree::", "   :hidden:", ""]
         lines += [f"   {module} <{short}.{module}>" for module in modules(package)]
     write_page(folder, name, *lines)
 
