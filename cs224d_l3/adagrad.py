@@ -43,9 +43,9 @@ class AdaGrad(Optimizer):
 
     $$G \leftarrow G + g \circ g, \qquad \theta \leftarrow \theta - \frac{\alpha}{\sqrt{G + \epsilon}} \circ g$$
 
-    Otherwise as ``torch.optim.Adagrad``, which divides by $\sqrt{G} + \epsilon$. A sparse gradient updates only its rows,
-    at a cost independent of the number of other rows. For bfloat16 and float16 parameters G and the step are float32. A
-    complex parameter is treated as two real ones.
+    Otherwise as ``torch.optim.Adagrad``, which divides by $\sqrt{G} + \epsilon$. A sparse gradient updates only its
+    rows, at a cost independent of the number of other rows. For bfloat16 and float16 parameters G and the step are
+    float32. A complex parameter is treated as two real ones.
 
     Args:
         params: parameters, (name, parameter) pairs, or parameter groups with their own options.

@@ -38,7 +38,8 @@ def softmax_cross_entropy(
         label_smoothing: $\epsilon$; q, for class indices one-hot, becomes $(1 - \epsilon) q + \epsilon / K$.
 
     Returns:
-        J in nats, (), or (...) for "none". With $p = \operatorname{softmax}(z)$, $\delta = \partial J / \partial z = p - q$.
+        J in nats, (), or (...) for "none". With $p = \operatorname{softmax}(z)$,
+        $\delta = \partial J / \partial z = p - q$.
 
     Raises:
         ValueError: shapes that do not match, an unknown reduction, a label_smoothing outside 0 to 1.

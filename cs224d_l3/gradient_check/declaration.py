@@ -1,12 +1,12 @@
 """Declarations: shape and kind of every argument of a function, in one line::
 
-    "x=batch n, W=m n, b=m"            one name, one size, wherever it stands; a number is that size
-    "x=... n"                          any leading dimensions, the same for all arguments that say ...
-    "s=broadcast, s_c=broadcast"       shapes that broadcast together
-    "z=batch K, target=batch < K"      indices of shape (batch,), each below K
-    "x=T>=3 n, y=n+1, v=3d"            a smallest size, a size that depends on another, any three dimensions
-    "m=n bool, t=n data"               a mask; floating-point data that is not differentiated by
-    "A=n n spd, p=batch K simplex"     values of a kind, one of those in ``KINDS_OF_VALUES``
+"x=batch n, W=m n, b=m"            one name, one size, wherever it stands; a number is that size
+"x=... n"                          any leading dimensions, the same for all arguments that say ...
+"s=broadcast, s_c=broadcast"       shapes that broadcast together
+"z=batch K, target=batch < K"      indices of shape (batch,), each below K
+"x=T>=3 n, y=n+1, v=3d"            a smallest size, a size that depends on another, any three dimensions
+"m=n bool, t=n data"               a mask; floating-point data that is not differentiated by
+"A=n n spd, p=batch K simplex"     values of a kind, one of those in ``KINDS_OF_VALUES``
 """
 
 import re

@@ -33,9 +33,13 @@ def read_formulas(app: Sphinx, what: str, name: str, thing: object, options: obj
 
 
 def mathml(formula: str, as_block: bool = False) -> str:
-    """MathML of LaTeX, with the spaces of an operator around max, and a prime that is one."""
-    found = tex2mathml(formula, as_block=as_block).replace("<mo>'</mo>", "<mo>′</mo>")
-    return re.sub('<mo movablelimits="true">(?=[a-z])', '<mo movablelimits="true" lspace="0" rspace="0.1em">', found)
+    """MathML of LaTeX, with the spaces that TeX has around max and after log, and a prime that is one."""
+    try:
+        found = tex2mathml(formula, as_block=as_block).replace("<mo>'</mo>", "<mo>′</mo>")
+    except ValueError as error:
+        raise ValueError(f"a formula must be LaTeX that can be shown as MathML, got {formula}: {error}") from None
+    found = re.sub(r'<mo( movablelimits="true")?>(?=[a-z])', r'<mo\1 lspace="0" rspace="0.1em">', found)
+    return re.sub(r"(<mo>&ApplyFunction;</mo>)(?=\s*<m[^o])", r'\1<mspace width="0.17em"/>', found)
 
 
 def write_inline(page: Any, node: nodes.math) -> None:

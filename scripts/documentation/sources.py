@@ -49,7 +49,9 @@ def write_sources(folder: Path) -> Path:
     others = [name for name in modules(cs224d_l3) if name not in lecture]
     with (source / "index.md").open("a", encoding="utf-8") as index:
         index.write(contents("Guides", *GUIDES))
-        index.write(contents("The lecture", "api/cs224d_l3", *(f"{sections[name]} {name} <api/{name}>" for name in lecture)))
+        index.write(
+            contents("The lecture", "api/cs224d_l3", *(f"{sections[name]} {name} <api/{name}>" for name in lecture))
+        )
         index.write(contents("Beyond it", *(f"api/{name}" for name in [*others, *hidden])))
     return source
 
