@@ -106,5 +106,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("doctree-resolved", link_code)
     app.connect("missing-reference", link_role)
-    app.add_html_math_renderer("mathml", (write_inline, None), (write_block, None))  # type: ignore[arg-type]
+    app.add_html_math_renderer("mathml", (write_inline, None), (write_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
