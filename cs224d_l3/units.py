@@ -61,7 +61,7 @@ class Sigmoid(nn.Module):
 
 
 def tanh(z: Tensor) -> Tensor:
-    r"""$\tanh z = (e^z - e^{-z}) / (e^z + e^{-z}) = 2 \sigma(2z) - 1$, in (-1, 1). As ``torch.tanh``."""
+    r"""$\tanh z = (e^z - e^{-z}) / (e^z + e^{-z})$ $= 2 \sigma(2z) - 1$, in (-1, 1). As ``torch.tanh``."""
     check_floating("z", z)
     return _Tanh.call(z)
 

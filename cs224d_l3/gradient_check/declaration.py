@@ -41,7 +41,8 @@ class Argument(NamedTuple):
         below: of indices, the dimension they stay below.
         kind: of its values, of ``KINDS_OF_VALUES`` or "bool"; "" for any real numbers.
         is_data: floating-point, and not differentiated by.
-        low, high: the lowest and the highest of its values.
+        low: the lowest of its values.
+        high: the highest.
         given: its value, in place of draws; or a function of a shape and a generator that makes it.
     """
 

@@ -79,8 +79,8 @@ def one_sided_slopes(right: Tensor, left: Tensor, rounding: Tensor) -> tuple[Ten
     """The lowest and the highest slope of the two sides of a kink; all numbers where a side has no slope.
 
     Args:
-        right, left: slopes with the steps h, h/2, h/4, stacked. Halving h halves their errors where f is smooth on
-            that side.
+        right: slopes with the steps h, h/2, h/4, stacked. Halving h halves their errors where f is smooth on that side.
+        left: likewise.
         rounding: the rounding of f over h.
     """
     low = torch.full_like(rounding, torch.inf)
@@ -107,8 +107,10 @@ def gradient_rounding(
     Args:
         eps: of the coarsest dtype that f works in.
         dtypes: of the inputs.
-        point, value: of f, in float64.
-        grad_outputs, gradients: a row each.
+        point: in float64.
+        value: of f there.
+        grad_outputs: a row each.
+        gradients: a row for each of them.
         directions: along which the gradients are compared, a row each.
         terms: $\sum_k |v_k \, df_k|$, (grad_outputs, directions).
     """
