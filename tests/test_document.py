@@ -26,7 +26,7 @@ TEXT = """() => {  // what a reader sees, without code
     page.querySelectorAll('pre, code').forEach(code => code.remove())
     return page.textContent
 }"""
-CUT = """() => [...document.querySelectorAll('article math')]  // formulas beyond the edge, which do not move by themselves
+CUT = """() => [...document.querySelectorAll('article math')]  // formulas beyond the edge, and not in what moves
     .filter(math => !math.closest('.formula, .table-wrapper') && math.getBoundingClientRect().right > innerWidth)
     .map(math => math.textContent)"""
 

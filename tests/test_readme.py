@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "scripts" / "guides").glob("*.md"))]
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 BLOCKS = [
-    pytest.param(block, id=f"{name}-{i}")
+    pytest.param(block, id=f"{name}-{i}", marks=[pytest.mark.long] if "check_function" in block else [])
     for name, text in TEXTS.items()
     for i, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
 ]

@@ -85,6 +85,7 @@ def link_code(app: Sphinx, page: nodes.document, name: str) -> None:
 
 
 def unlinked(page: nodes.document) -> Iterator[nodes.literal]:
+    """Code in the text that is not part of a link or a heading."""
     for code in list(page.findall(nodes.literal)):
         parents, node = [], code.parent
         while node is not None:

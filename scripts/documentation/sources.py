@@ -57,7 +57,7 @@ def write_sources(folder: Path) -> Path:
 
 
 def write_module(folder: Path, name: str, package: ModuleType | None) -> None:
-    """A module's page; of a package, with a table of its modules in the docstring, theirs below it."""
+    """A module's page; that of a package is its docstring, which has a table of its modules."""
     lines = [f".. automodule:: {name}"]
     if package:
         short = name.removeprefix("cs224d_l3.")
