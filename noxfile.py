@@ -225,7 +225,7 @@ def lock(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Generate the API documentation in runs/docs, readable offline."""
+    """Build the document, guides and API, in runs/docs, readable offline."""
     install(session, "docs")
     session.run("python", "scripts/document.py", *session.posargs)
 

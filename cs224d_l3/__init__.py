@@ -1,30 +1,30 @@
-"""Stanford CS224d, Lecture 3 (Mundra and Socher), as executable PyTorch.
+r"""Stanford CS224d, Lecture 3 (Mundra and Socher), as executable PyTorch.
 
 Every backward pass is written by hand, from the notes, as a ``torch.autograd.Function``.
 
 ======== ======================== =============================================================
 section  module                   contents
 ======== ======================== =============================================================
-1.1      ``neuron``               a = f(w^T x + b)
-1.2      ``layer``                z = Wx + b, a = f(z); word vectors
+1.1      ``neuron``               $a = f(w^T x + b)$
+1.2      ``layer``                $z = Wx + b$, $a = f(z)$; word vectors
 1.3      ``windows``              windows of words, true and corrupt
-1.3      ``feed_forward``         s = U^T f(Wx + b)
-1.4      ``max_margin``           J = max(0, margin + s_c - s)
+1.3      ``feed_forward``         $s = U^T f(Wx + b)$
+1.4      ``max_margin``           $J = \max(0, \Delta + s_c - s)$
 1.4      ``fused_window_margin``  1.2 to 1.4 as one fused Function
-1.5, 1.6 ``backprop``             the gradients by elements, and by matrices
-2.1      ``gradient_check``       dJ/dtheta = (J(theta + h) - J(theta - h)) / 2h
-2.2      ``regularization``       lambda sum ||W||_F^2
+1.5, 1.6 ``backprop``             $\delta^{(k)} = f'(z^{(k)}) \circ (W^{(k)T} \delta^{(k+1)})$
+2.1      ``gradient_check``       $(J(\theta + h) - J(\theta - h)) / 2h$
+2.2      ``regularization``       $\lambda \sum_i \lVert W^{(i)} \rVert_F^2$
 2.3      ``units``                sigmoid, tanh, hard tanh, soft sign, ReLU, leaky ReLU
-2.4      ``xavier``               W ~ U[-r, r], r = sqrt(6 / (fan_in + fan_out))
-2.5      ``learning_rate``        lr / sqrt(fan_in);  lr tau / max(t, tau)
-2.6      ``adagrad``              theta -= lr g / sqrt(sum g^2 + eps)
--        ``softmax``              J = -log softmax(z)_target
--        ``fused_softmax``        the same with z = Wx + b, in blocks
--        ``fused_window_softmax`` the window network of 1.3 with it, as one fused Function
--        ``recurrent``            a_t = f(W x_t + H a_(t-1) + b)
--        ``through_time``         its gradients by elements, and by matrices
--        ``language_model``       p(next word | previous words)
--        ``text``                 corpora; tagging and generation with trained networks
+2.4      ``xavier``               $W \sim U[-r, r]$, $r^2 = 6 / (n^{(l)} + n^{(l+1)})$
+2.5      ``learning_rate``        $\alpha / \sqrt{n}$, $\alpha_0 \tau / \max(t, \tau)$
+2.6      ``adagrad``              $\theta \leftarrow \theta - \alpha g / \sqrt{\sum g^2 + \epsilon}$
+–        ``softmax``              $J = -\log \operatorname{softmax}(z)_t$
+–        ``fused_softmax``        the same with $z = Wx + b$, in blocks
+–        ``fused_window_softmax`` the window network of 1.3 with it, as one fused Function
+–        ``recurrent``            $a_t = f(W x_t + H a_{t-1} + b)$
+–        ``through_time``         its gradients by elements, and by matrices
+–        ``language_model``       $p(w_t \mid w_1 \ldots w_{t-1}) = \operatorname{softmax}(U a + c)_{w_t}$
+–        ``text``                 corpora; tagging and generation with trained networks
 ======== ======================== =============================================================
 """
 

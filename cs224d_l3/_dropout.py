@@ -13,7 +13,7 @@ BITS = 16  # random bits of an element
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """x o m, where m_i is 0 with probability p and else 1 / (1 - p). As ``torch.nn.functional.dropout``.
+    r"""$x \circ m$, where $m_i$ is 0 with probability p and else $1 / (1 - p)$. As ``torch.nn.functional.dropout``.
 
     On the CPU each element takes 16 random bits, about ten times as fast as a random float: p is rounded to a multiple
     of 1 / 65536, and the scale is that of the rounded p. The bits are those of torch's generator, but not the numbers

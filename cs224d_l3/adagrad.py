@@ -30,38 +30,38 @@ _grad = attrgetter("grad")
 
 
 def update(theta: Tensor, g: Tensor, G: Tensor, lr: float | Tensor) -> None:
-    """One step, in place: G = G + g o g, theta = theta - lr g / sqrt(G).
+    r"""One step, in place: $G \leftarrow G + g \circ g$, $\theta \leftarrow \theta - \alpha g / \sqrt{G}$.
 
-    G is initialised to eps: equal to the notes' sqrt(cache + eps), with one pass over memory less.
+    G is initialised to $\epsilon$: equal to the notes' ``sqrt(cache + eps)``, with one pass over memory less.
     """
     G += g * g
     theta -= lr * g / torch.sqrt(G)
 
 
 class AdaGrad(Optimizer):
-    """The notes' AdaGrad, with eps inside the root:
+    r"""The notes' AdaGrad, with $\epsilon$ inside the root:
 
-        G = G + g o g,    theta = theta - lr g / sqrt(G + eps).
+    $$G \leftarrow G + g \circ g, \qquad \theta \leftarrow \theta - \frac{\alpha}{\sqrt{G + \epsilon}} \circ g$$
 
-    Otherwise as ``torch.optim.Adagrad``, which divides by sqrt(G) + eps. A sparse gradient updates only its rows, at
-    a cost independent of the number of other rows. For bfloat16 and float16 parameters G and the step are float32.
-    A complex parameter is treated as two real ones.
+    Otherwise as ``torch.optim.Adagrad``, which divides by $\sqrt{G} + \epsilon$. A sparse gradient updates only its
+    rows, at a cost independent of the number of other rows. For bfloat16 and float16 parameters G and the step are
+    float32. A complex parameter is treated as two real ones.
 
     Args:
         params: parameters, (name, parameter) pairs, or parameter groups with their own options.
-        lr: alpha, the learning rate; a number or a 1-element tensor.
-        lr_decay: the rate at step t is lr / (1 + (t - 1) lr_decay).
-        weight_decay: adds weight_decay * theta to the gradient; dense gradients only.
+        lr: $\alpha$, the learning rate; a number or a 1-element tensor.
+        lr_decay: $\gamma$; the rate at step t is $\alpha / (1 + (t - 1) \gamma)$.
+        weight_decay: $\lambda$; adds $\lambda \theta$ to the gradient; dense gradients only.
         initial_accumulator_value: initial G.
-        eps: added to G inside the root.
+        eps: $\epsilon$, added to G inside the root.
         foreach: True for torch's kernels on lists of tensors, False for the plain formula.
         maximize: gradient ascent.
         differentiable: make the step differentiable; plain formula.
         fused: True or None for torch's fused kernel wherever it is valid: on the CPU, with parameters, gradients and
             accumulators of one dtype, float32 or float64, and one dense layout.
 
-    State per parameter, compatible with torch's class in both directions: ``step`` (), and ``sum``, G + eps, of the
-    parameter's shape.
+    State per parameter, compatible with torch's class in both directions: ``step`` (), and ``sum``, $G + \epsilon$, of
+    the parameter's shape.
 
     Raises:
         ValueError: an option that is negative or not finite, an lr of several elements, no parameters.

@@ -1,16 +1,16 @@
 r"""1.5 and 1.6 Backpropagation, twice: element by element in the notes' indices, and by matrices.
 
-The network has layers 1 to K + 1. Layer 1 is the input, a^(1) = z^(1) = x; then
+The network has layers 1 to K + 1. Layer 1 is the input, $a^{(1)} = z^{(1)} = x$; then
 
-    z^(k+1) = W^(k) a^(k) + b^(k),    a^(k+1) = f(z^(k+1)),
+$$z^{(k+1)} = W^{(k)} a^{(k)} + b^{(k)}, \qquad a^{(k+1)} = f(z^{(k+1)}),$$
 
-and the last layer is linear, a^(K+1) = z^(K+1): in figure 5 it is the score s, with W^(1) = W and W^(2) = U.
-delta^(k) is the error at z^(k), dJ/dz^(k), propagated back by
+and the last layer is linear, $a^{(K+1)} = z^{(K+1)}$: in figure 5 it is the score s, with $W^{(1)} = W$ and
+$W^{(2)} = U$. $\delta^{(k)}$ is the error at $z^{(k)}$, $\partial J / \partial z^{(k)}$, propagated back by
 
 $$\delta_j^{(k)} = f'(z_j^{(k)}) \sum_i \delta_i^{(k+1)} W_{ij}^{(k)}, \qquad
 \delta^{(k)} = f'(z^{(k)}) \circ (W^{(k)T} \delta^{(k+1)}).$$
 
-Lists start at 0 in Python: ``W[0]`` is W^(1), ``delta[0]`` is delta^(1).
+Lists start at 0 in Python: ``W[0]`` is $W^{(1)}$, ``delta[0]`` is $\delta^{(1)}$.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,9 +25,9 @@ Elementwise = Callable[[Tensor], Tensor]
 
 
 class Gradients(NamedTuple):
-    """The output a^(K+1), and the gradients dJ/dW^(k), dJ/db^(k) and delta^(k) = dJ/dz^(k).
+    r"""The output $a^{(K+1)}$, and the gradients by $W^{(k)}$, $b^{(k)}$ and $z^{(k)}$, which is $\delta^{(k)}$.
 
-    ``delta[0]`` is dJ/dx, for z^(1) = x; ``delta[k]`` belongs to the layer that W^(k) feeds.
+    ``delta[0]`` is $\partial J / \partial x$, as $z^{(1)} = x$; ``delta[k]`` belongs to the layer that $W^{(k)}$ feeds.
     """
 
     output: Tensor
@@ -44,18 +44,21 @@ def elementwise_gradients(
     f_prime: Elementwise,
     delta: Tensor | None = None,
 ) -> Gradients:
-    """1.5 The gradients one number at a time, in loops over the notes' i and j.
+    r"""1.5 The gradients one number at a time, in loops over the notes' i and j.
 
-    dJ/dW_ij^(k) = delta_i^(k+1) a_j^(k),    dJ/db_i^(k) = delta_i^(k+1),
-    delta_j^(k) = f'(z_j^(k)) sum_i delta_i^(k+1) W_ij^(k),    and delta_j^(1) = sum_i delta_i^(2) W_ij^(1).
+    $$\frac{\partial J}{\partial W_{ij}^{(k)}} = \delta_i^{(k+1)} a_j^{(k)}, \qquad
+    \frac{\partial J}{\partial b_i^{(k)}} = \delta_i^{(k+1)},$$
+
+    $$\delta_j^{(k)} = f'(z_j^{(k)}) \sum_i \delta_i^{(k+1)} W_{ij}^{(k)}, \qquad
+    \delta_j^{(1)} = \sum_i \delta_i^{(2)} W_{ij}^{(1)}$$
 
     Args:
         x: one input, (n,).
-        W: the matrices W^(1) to W^(K), each (neurons of layer k+1, neurons of layer k).
-        b: the biases b^(1) to b^(K), one per neuron of layer k+1.
+        W: the matrices $W^{(1)}$ to $W^{(K)}$, each (neurons of layer k+1, neurons of layer k).
+        b: the biases $b^{(1)}$ to $b^{(K)}$, one per neuron of layer k+1.
         f: the activation function of the hidden layers.
         f_prime: its derivative.
-        delta: the error at the output, dJ/dz^(K+1), (n_(K+1),); ones by default, for the gradient of the output.
+        delta: the error at the output, $\delta^{(K+1)}$, one per output; ones by default, for the output's gradient.
 
     Raises:
         ValueError: no layer, or shapes that do not match.
@@ -105,9 +108,9 @@ def vectorized_gradients(
     f_prime: Elementwise,
     delta: Tensor | None = None,
 ) -> Gradients:
-    """1.6 The same gradients by matrices; each delta is computed once and passed down.
+    r"""1.6 The same gradients by matrices; each delta is computed once and passed down.
 
-    grad W^(k) = delta^(k+1) a^(k)T,    delta^(k) = f'(z^(k)) o (W^(k)T delta^(k+1)).
+    $$\nabla_{W^{(k)}} = \delta^{(k+1)} a^{(k)T}, \qquad \delta^{(k)} = f'(z^{(k)}) \circ (W^{(k)T} \delta^{(k+1)})$$
 
     Arguments, result and errors are those of :func:`elementwise_gradients`.
     """

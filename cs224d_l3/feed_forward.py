@@ -1,4 +1,4 @@
-"""1.3 The feed-forward window network: s = U^T f(Wx + b), and the same network with a softmax over tags."""
+"""1.3 The feed-forward window network: $s = U^T f(Wx + b)$, and the same network with a softmax over tags."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,16 +19,16 @@ from .xavier import xavier_uniform_
 
 
 def score(x: Tensor, W: Tensor, b: Tensor, U: Tensor, f: Callable[[Tensor], Tensor] = sigmoid) -> Tensor:
-    """s = U^T a with a = f(Wx + b), one score per window.
+    r"""$s = U^T a$ with $a = f(Wx + b)$, one score per window.
 
-    "Museums in Paris are amazing", five words of 4 dimensions, gives x in R^20; with 8 hidden units
-    W in R^(8 x 20), b in R^8 and U in R^8, one score.
+    "Museums in Paris are amazing", five words of 4 dimensions, gives $x \in \mathbb{R}^{20}$; with 8 hidden units
+    $W \in \mathbb{R}^{8 \times 20}$, $b \in \mathbb{R}^8$ and $U \in \mathbb{R}^8$, one score.
 
     Args:
         x: concatenated word vectors of the window, (..., n).
         W: hidden weights, (m, n).
         b: hidden biases, (m,).
-        U: output weights as a row, (1, m), the W^(2) of section 1.5.
+        U: output weights as a row, (1, m), the $W^{(2)}$ of section 1.5.
         f: the activation function.
 
     Returns:
@@ -44,7 +44,7 @@ def score(x: Tensor, W: Tensor, b: Tensor, U: Tensor, f: Callable[[Tensor], Tens
 
 
 class WindowInput(nn.Module):
-    """x = [L_w1 ... L_wk]: the concatenated word vectors of a window.
+    r"""$x = [L_{w_1} \ldots L_{w_k}]$: the concatenated word vectors of a window.
 
     Args:
         num_words: V, the size of the vocabulary.
@@ -118,7 +118,7 @@ class WindowInput(nn.Module):
 
 
 class WindowScorer(nn.Module):
-    """s = U^T f(Wx + b) on windows of words: the score that the centre word is of the target class.
+    """$s = U^T f(Wx + b)$ on windows of words: the score that the centre word is of the target class.
 
     The default sizes are the notes': five words of 4 dimensions, 8 hidden units, one score.
 
@@ -166,7 +166,7 @@ class WindowScorer(nn.Module):
         margin: float = 1.0,
         reduction: str = "mean",
     ) -> Tensor:
-        """J = max(0, margin + s_c - s) for true and corrupt windows and their features, all (..., size).
+        r"""$J = \max(0, \Delta + s_c - s)$ for true and corrupt windows and their features, all (..., size).
 
         Fused, :func:`window_margin_loss`, if f is in ``UNITS``.
         """
@@ -189,7 +189,7 @@ class WindowScorer(nn.Module):
 
 
 class WindowClassifier(nn.Module):
-    """z = U f(Wx + b) + c on windows of words: one score per tag, for :func:`softmax_cross_entropy`.
+    """$z = U f(Wx + b) + c$ on windows of words: one score per tag, for :func:`softmax_cross_entropy`.
 
     Args:
         num_words: V, the size of the vocabulary.
@@ -227,7 +227,7 @@ class WindowClassifier(nn.Module):
         return self.output(self.hidden(self.input(windows, features)))
 
     def loss(self, windows: Tensor, target: Tensor, features: Tensor | None = None, reduction: str = "mean") -> Tensor:
-        """J = -log softmax(z)_target for windows and their features (..., size), and target (...).
+        r"""$J = -\log \operatorname{softmax}(z)_t$ for windows and their features (..., size), and target t (...).
 
         Fused, :func:`window_softmax_loss`, if f is in ``UNITS``.
         """

@@ -1,4 +1,4 @@
-"""Softmax cross-entropy fused with the affine layer before it: z = Wx + b, J = -log softmax(z)_target.
+r"""Softmax cross-entropy fused with the layer before it: $z = Wx + b$, $J = -\log \operatorname{softmax}(z)_t$.
 
 The objective of a language model, without the (B, K) matrix of scores in memory.
 """
@@ -28,10 +28,10 @@ def affine_softmax_cross_entropy(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """``softmax_cross_entropy(affine(x, W, b), target)`` without the scores of the whole mini-batch in memory.
+    r"""``softmax_cross_entropy(affine(x, W, b), target)`` without the scores of the whole mini-batch in memory.
 
-    The scores z = Wx + b are computed in blocks of 512 examples; each block is overwritten in place by its gradient
-    p - q, and takes O(K) memory, not O(B K). Sums over examples accumulate in float32 or wider. For "mean" and "sum"
+    The scores $z = Wx + b$ are computed in blocks of 512 examples; each block is overwritten in place by its gradient
+    $p - q$, and takes O(K) memory, not O(B K). Sums over examples accumulate in float32 or wider. For "mean" and "sum"
     the gradients are computed with J and saved for the backward pass: use ``torch.no_grad`` if there is none.
     For "none" the incoming gradient is not known in the forward pass, and the backward pass recomputes the scores.
     Second-order gradients, forward mode, ``torch.func`` and ``torch.compile`` use the composition, with all scores.
@@ -43,7 +43,7 @@ def affine_softmax_cross_entropy(
         target: class indices, integers in [0, K), (...).
         reduction: "mean" or "sum" over the examples, or "none".
         ignore_index: target of the examples to ignore, which have J = 0 and do not count in the mean.
-        label_smoothing: eps in q = (1 - eps) one_hot(target) + eps / K.
+        label_smoothing: $\epsilon$; a one-hot q becomes $(1 - \epsilon) q + \epsilon / K$.
 
     Returns:
         J in nats, (), or (...) for "none".

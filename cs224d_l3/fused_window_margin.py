@@ -1,20 +1,26 @@
-"""The max-margin step of the window network as one Function: lookup, scores of both windows, hinge loss, reduction.
+r"""The max-margin step of the window network as one Function: lookup, scores of both windows, hinge loss, reduction.
 
-    x = [L_w1 ... L_wk],    s = U^T f(Wx + b),    J = max(0, margin + s_c - s)
+$$x = [L_{w_1} \ldots L_{w_k}], \qquad s = U^T f(Wx + b), \qquad J = \max(0, \Delta + s_c - s)$$
 
-as in :mod:`.feed_forward` and :mod:`.max_margin`, with less work:
+as in :mod:`~cs224d_l3.feed_forward` and :mod:`~cs224d_l3.max_margin`, with less work:
 
-- A corrupt window equals the true one except for some words, mostly the centre. The shared words x_s, with the columns
-  W_s of W, are looked up and multiplied once per pair, the differing words x_v, with W_v, once per window:
+- A corrupt window equals the true one except for some words, mostly the centre. The shared words $x_s$, with the
+  columns $W_s$ of W, are looked up and multiplied once per pair, the differing words $x_v$, with $W_v$, once per
+  window:
 
-      z = b + W_s x_s + W_v x_v.
+  $$z = b + W_s x_s + W_v x_v$$
 
 - Pairs with zero hinge loss have zero gradient (1.4) and are dropped from everything after the hinge.
-- With delta of the true and delta_c of the corrupt window, as in 1.6, the shared words receive the sum:
+- With $\delta$ of the true and $\delta_c$ of the corrupt window, as in 1.6, the shared words receive the sum:
 
-      delta = f'(z) o U dJ/ds,    delta_s = delta + delta_c,    delta_v = [delta delta_c],
-      dJ/dW_s = delta_s x_s^T,    dJ/dx_s = W_s^T delta_s,    dJ/db = delta_s,
-      dJ/dW_v = delta_v x_v^T,    dJ/dx_v = W_v^T delta_v,    dJ/dU = dJ/ds a^T.
+  $$\delta = f'(z) \circ U \frac{\partial J}{\partial s}, \qquad
+  \delta_s = \delta + \delta_c, \qquad \delta_v = [\delta \; \delta_c]$$
+
+  $$\frac{\partial J}{\partial W_s} = \delta_s x_s^T, \qquad \frac{\partial J}{\partial x_s} = W_s^T \delta_s, \qquad
+  \frac{\partial J}{\partial b} = \delta_s$$
+
+  $$\frac{\partial J}{\partial W_v} = \delta_v x_v^T, \qquad \frac{\partial J}{\partial x_v} = W_v^T \delta_v, \qquad
+  \frac{\partial J}{\partial U} = \frac{\partial J}{\partial s} a^T$$
 """
 
 import functools
@@ -55,7 +61,7 @@ def window_margin_loss(
     dropout: float = 0.0,
     sparse: bool = False,
 ) -> Tensor:
-    """``max_margin_loss(score(x, W, b, U, f), score(x_c, W, b, U, f))`` with x = L[windows] and x_c = L[corrupted].
+    r"""``max_margin_loss(score(x, W, b, U, f), score(x_c, W, b, U, f))`` with x = L[windows] and x_c = L[corrupted].
 
     The cost of the backward pass is proportional to the number of pairs that violate the margin; both passes cost less
     the narrower the range of columns in which the windows differ. Under ``create_graph=True`` the backward pass
@@ -69,7 +75,7 @@ def window_margin_loss(
         b: hidden biases, (m,).
         U: output weights, (1, m).
         f: the activation function, one of ``UNITS``.
-        margin: Delta, at least 0.
+        margin: $\Delta$, at least 0.
         reduction: "mean" or "sum" over the pairs, or "none".
         features: a feature index for each word of the true windows, such as its capitalisation, (..., k); or a
             sequence of them, one for each of several features.

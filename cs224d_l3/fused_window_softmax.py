@@ -1,12 +1,16 @@
-"""The softmax step of the window network as one Function: lookup, dropout, both layers, J = -log softmax(z)_target.
+r"""The softmax step of the window network as one Function: lookup, dropout with the mask m, both layers, loss.
 
-    x = [L_w1 ... L_wk] o m,    a = f(Wx + b),    z = Ua + c,    p = softmax(z),    J = -log p_target
+$$x = [L_{w_1} \ldots L_{w_k}] \circ m, \qquad a = f(Wx + b), \qquad z = Ua + c, \qquad
+p = \operatorname{softmax}(z), \qquad J = -\log p_t$$
 
-With q the one-hot target, and the errors of 1.6,
+With q the one-hot target t, and the errors of 1.6,
 
-    delta_z = dJ/dz = p - q,                           delta = f'(z) o U^T delta_z,
-    dJ/dU = delta_z a^T,    dJ/dc = delta_z,           dJ/dW = delta x^T,    dJ/db = delta,
-    dJ/d[L_w1 ... L_wk] = W^T delta o m.
+$$\delta_z = \frac{\partial J}{\partial z} = p - q, \qquad \delta = f'(Wx + b) \circ U^T \delta_z$$
+
+$$\frac{\partial J}{\partial U} = \delta_z a^T, \qquad \frac{\partial J}{\partial c} = \delta_z, \qquad
+\frac{\partial J}{\partial W} = \delta x^T, \qquad \frac{\partial J}{\partial b} = \delta$$
+
+$$\frac{\partial J}{\partial [L_{w_1} \ldots L_{w_k}]} = W^T \delta \circ m$$
 """
 
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""Neural language models, with which the notes close: p(w_t | w_1 ... w_(t-1)) = softmax(U a + c)_(w_t).
+r"""Neural language models, with which the notes close: the probability of the next word, given the words before it.
+
+$$p(w_t \mid w_1 \ldots w_{t-1}) = \operatorname{softmax}(U a + c)_{w_t}$$
 
 The window model (Bengio et al., A neural probabilistic language model, JMLR 2003) conditions on the last few words,
 through the network of 1.3; the recurrent model (Mikolov et al., Recurrent neural network based language model,
@@ -21,7 +23,8 @@ from .units import tanh
 
 
 class WindowLanguageModel(nn.Module):
-    """x = [L_(w_(t-k)) ... L_(w_(t-1))], a = f(Wx + b), z = U a + c; with direct connections z = U a + D x + c.
+    r"""$x = [L_{w_{t-k}} \ldots L_{w_{t-1}}]$, $a = f(Wx + b)$, $z = U a + c$; with direct connections
+    $z = U a + D x + c$.
 
     Args:
         num_words: V, the size of the vocabulary.
@@ -77,7 +80,7 @@ class WindowLanguageModel(nn.Module):
         return z
 
     def loss(self, context: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-        """J = -log p(target | context) for targets (...), in nats, without the (B, V) scores in memory.
+        r"""$J = -\log p(t \mid \mathrm{context})$ for targets t (...), in nats, without the (B, V) scores in memory.
 
         Raises ValueError for shapes that do not match, IndexError for words outside the vocabulary.
         """
@@ -88,14 +91,14 @@ class WindowLanguageModel(nn.Module):
 
 
 class RecurrentLanguageModel(nn.Module):
-    """a_t = f(W L_(w_(t-1)) + H a_(t-1) + b), z_t = U a_t + c, conditioned on all previous words through a_t.
+    r"""$a_t = f(W L_{w_{t-1}} + H a_{t-1} + b)$, $z_t = U a_t + c$, conditioned on all previous words through $a_t$.
 
     Args:
         num_words: V, the size of the vocabulary.
         d: dimension of a word vector.
         m: hidden units.
         f: the activation function, one of ``UNITS``.
-        clip: limit of each element of H^T delta of one word's J, in nats, as in :func:`elman`. Mikolov's is 15.
+        clip: limit of each element of $H^T \delta$ of one word's J, in nats, as in :func:`elman`. Mikolov's is 15.
         dropout: dropout probability of x and of a before the output layer; the recurrent a is not dropped.
         sparse: make the gradient of L a sparse COO tensor.
 
@@ -142,7 +145,7 @@ class RecurrentLanguageModel(nn.Module):
     def loss(
         self, words: Tensor, target: Tensor, a_0: Tensor | None = None, reduction: str = "mean"
     ) -> tuple[Tensor, Tensor]:
-        """J = -log p(target), in nats, target being the words that follow ``words``, both (..., T); and the last state.
+        r"""$J = -\log p(t)$ in nats, where t are the words that follow ``words``, both (..., T); and the last state.
 
         The state is detached: as a_0 of the next segment of a text it truncates backpropagation through time to T
         steps. ``clip`` holds for the gradient of one word's J: differentiate J unscaled, or the sum of "none".

@@ -1,4 +1,4 @@
-"""1.2 A layer: m neurons on the same input x, z = Wx + b and a = f(z); and the word vectors that x is made of."""
+"""1.2 A layer: m neurons on the same input x, $z = Wx + b$ and $a = f(z)$; and the word vectors that x is made of."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from .xavier import xavier_uniform_
 
 
 def affine(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
-    """z = Wx + b for each x of a mini-batch. As ``torch.nn.functional.linear``.
+    """$z = Wx + b$ for each x of a mini-batch. As ``torch.nn.functional.linear``.
 
     Args:
         x: inputs, (..., n).
@@ -61,12 +61,12 @@ class _Affine(Function):
 
 
 class Layer(nn.Module):
-    """a = f(Wx + b), initialised with W by Xavier's rule (2.4) and b = 0.
+    """$a = f(Wx + b)$, initialised with W by Xavier's rule (2.4) and b = 0.
 
     Args:
         n: inputs.
         m: neurons.
-        f: the activation function; None for the linear layer z = Wx + b.
+        f: the activation function; None for the linear layer $z = Wx + b$.
 
     Attributes:
         W: (m, n).
@@ -101,7 +101,7 @@ class Layer(nn.Module):
 
 
 def embedding(indices: Tensor, L: Tensor, sparse: bool = False) -> Tensor:
-    """x = L[indices], the word vectors as rows of L. As ``torch.nn.functional.embedding``.
+    """``x = L[indices]``, the word vectors as rows of L. As ``torch.nn.functional.embedding``.
 
     Args:
         indices: word indices, integers in [0, V), (...).
@@ -153,7 +153,7 @@ def gradient_of_rows(grad_x: Tensor, words: Tensor, shape: torch.Size, sparse: b
 
 
 class WordVectors(nn.Embedding):
-    """``torch.nn.Embedding`` whose lookup is :func:`embedding`; L in R^(V x d) is ``weight``.
+    r"""``torch.nn.Embedding`` whose lookup is :func:`embedding`; $L \in \mathbb{R}^{V \times d}$ is ``weight``.
 
     Takes nn.Embedding's arguments and its ``from_pretrained``, except ``padding_idx``, ``max_norm`` and
     ``scale_grad_by_freq``, which change the gradient and raise ValueError.

@@ -1,4 +1,4 @@
-r"""2.5 Learning rates: scaled by 1 / sqrt(fan-in) (Collobert), and annealed over time.
+r"""2.5 Learning rates: scaled by the root of the fan-in (Collobert), and annealed over time.
 
 $$\alpha_W = \frac{\alpha}{\sqrt{n}}, \qquad \alpha(t) = \frac{\alpha_0 \tau}{\max(t, \tau)}$$
 """
@@ -15,7 +15,7 @@ from ._parameters import Roles, parameter_roles
 
 
 def fan_in_groups(module: nn.Module, lr: float, roles: Roles | None = None) -> list[dict[str, Any]]:
-    """Parameter groups for any optimizer, with learning rate lr / sqrt(n) for a weight W in R^(m x n).
+    r"""Parameter groups for any optimizer, with learning rate $\alpha / \sqrt{n}$ for $W \in \mathbb{R}^{m \times n}$.
 
     n is the fan-in, the number of inputs of a neuron; for a convolution, input channels of its group times kernel size,
     also where it is transposed. Biases, word vectors, scales and unknown parameters, which have no fan-in, have rate
@@ -23,7 +23,7 @@ def fan_in_groups(module: nn.Module, lr: float, roles: Roles | None = None) -> l
 
     Args:
         module: its parameters that require a gradient, each once, are grouped by rate.
-        lr: the rate at fan-in 1, above 0.
+        lr: $\alpha$, the rate at fan-in 1, above 0.
         roles: roles by name, as for :func:`~cs224d_l3.xavier.init_xavier`.
 
     Returns:
@@ -46,16 +46,16 @@ def fan_in_groups(module: nn.Module, lr: float, roles: Roles | None = None) -> l
 
 
 class InverseDecay(LRScheduler):
-    """lr(t) = lr_0 tau / max(t, tau): constant until t = tau, then proportional to 1 / t.
+    r"""$\alpha(t) = \alpha_0 \tau / \max(t, \tau)$: constant until $t = \tau$, then proportional to 1 / t.
 
-    t is the number of calls of ``step``; tau is in the same unit, mini-batches or epochs. Each parameter group has its
-    own lr_0. Composes with torch's other schedulers.
+    t is the number of calls of ``step``; $\tau$ is in the same unit, mini-batches or epochs. Each parameter group has
+    its own $\alpha_0$. Composes with torch's other schedulers.
 
     Args:
         optimizer: the optimizer whose rates are set.
         tau: the t from which the rate decays, above 0.
         last_epoch: -1 for a new run; to resume at t without a saved scheduler t - 1, as for torch's schedulers: the
-            rate is then lr(t), with lr_0 the ``initial_lr`` of the group, whatever its ``lr`` is.
+            rate is then $\alpha(t)$, with $\alpha_0$ the ``initial_lr`` of the group, whatever its ``lr`` is.
 
     Raises:
         ValueError: a tau that is not a finite number above 0.

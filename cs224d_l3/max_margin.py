@@ -13,17 +13,17 @@ from ._function import Function, autocast, reduce, save_tensors
 
 
 def max_margin_loss(s: Tensor, s_c: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
-    """J = max(0, margin + s_c - s) per pair. As ``torch.nn.functional.margin_ranking_loss`` with target 1.
+    r"""$J = \max(0, \Delta + s_c - s)$ per pair. As ``torch.nn.functional.margin_ranking_loss`` with target 1.
 
     Args:
         s: scores of the true windows, (...).
         s_c: scores of the corrupt windows, with as many dimensions as s; sizes of 1 are broadcast.
-        margin: Delta, at least 0.
+        margin: $\Delta$, at least 0.
         reduction: "mean" or "sum" over the pairs, or "none".
 
     Returns:
         J, (), or (...) for "none". Its gradient is -1 for s and +1 for s_c where the margin is violated, else 0.
-        At the kink, s - s_c = margin, it counts as violated, as in torch.
+        At the kink, $s - s_c = \Delta$, it counts as violated, as in torch.
 
     Raises:
         ValueError: shapes that do not match, a negative margin, an unknown reduction.

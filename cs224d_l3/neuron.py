@@ -1,4 +1,4 @@
-r"""1.1 A neuron: n inputs, one output, a = f(w^T x + b). With the sigmoid, binary logistic regression:
+r"""1.1 A neuron: n inputs, one output, $a = f(w^T x + b)$. With the sigmoid, binary logistic regression:
 
 $$a = \frac{1}{1 + \exp(-(w^T x + b))}$$
 """
@@ -15,7 +15,7 @@ from .units import sigmoid
 
 
 def activation(x: Tensor, w: Tensor, b: Tensor, f: Callable[[Tensor], Tensor] = sigmoid) -> Tensor:
-    """a = f(w^T x + b), with the sigmoid a = 1 / (1 + exp(-(w^T x + b))).
+    r"""$a = f(w^T x + b)$, with the sigmoid $a = 1 / (1 + \exp(-(w^T x + b)))$.
 
     Args:
         x: inputs, (..., n).
@@ -36,7 +36,7 @@ def activation(x: Tensor, w: Tensor, b: Tensor, f: Callable[[Tensor], Tensor] = 
 
 
 def augmented_activation(x: Tensor, wb: Tensor, f: Callable[[Tensor], Tensor] = sigmoid) -> Tensor:
-    """a = f([w^T b] . [x 1]): the bias as one more weight, of a constant input 1.
+    r"""$a = f([w^T \; b] \cdot [x \; 1])$: the bias as one more weight, of a constant input 1.
 
     Args:
         x: inputs, (..., n).

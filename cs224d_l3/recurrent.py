@@ -26,7 +26,7 @@ def elman(
     f: Callable[[Tensor], Tensor] = tanh,
     clip: float = math.inf,
 ) -> Tensor:
-    """a_t = f(W x_t + H a_(t-1) + b) for t = 1 ... T. As ``torch.nn.RNN`` with one bias.
+    r"""$a_t = f(W x_t + H a_{t-1} + b)$ for $t = 1 \ldots T$. As ``torch.nn.RNN`` with one bias.
 
     Args:
         x: input sequences, (..., T, n), T at least 1.
@@ -35,7 +35,7 @@ def elman(
         b: biases, (m,).
         a_0: initial state, (..., m); zeros by default.
         f: the activation function, one of ``UNITS``.
-        clip: clips each element of H^T delta to [-clip, clip] at every step back in time, a_0 included
+        clip: clips each element of $H^T \delta$ to [-clip, clip] at every step back in time, a_0 included
             (Mikolov, Statistical language models based on neural networks, 2012, section 3.2.2). Where it clips,
             the result is not the gradient of J. Forward mode does not clip.
 
@@ -124,13 +124,13 @@ def check_clip(clip: float) -> None:
 
 
 class Elman(nn.Module):
-    """:func:`elman` as a Module: W by Xavier's rule (2.4), b = 0, and an orthogonal H, so that H^T preserves norms.
+    r""":func:`elman` as a Module: W by Xavier's rule (2.4), b = 0, and an orthogonal H, which preserves norms.
 
     Args:
         n: inputs.
         m: units.
         f: the activation function, one of ``UNITS``.
-        clip: limit of each element of H^T delta, as in :func:`elman`.
+        clip: limit of each element of $H^T \delta$, as in :func:`elman`.
 
     Attributes:
         W: (m, n).

@@ -16,14 +16,14 @@ from ._parameters import Roles, parameter_roles
 
 
 def l2_penalty(weights: Iterable[Tensor], lam: float) -> Tensor:
-    """lambda sum_i ||W^(i)||_F^2, the term added to J. The notes print the norm without the square.
+    r"""$\lambda \sum_i \lVert W^{(i)} \rVert_F^2$, the term added to J. The notes print the norm without the square.
 
     Args:
-        weights: the matrices W^(i), tensors of any shapes; those of a model are :func:`weight_matrices`.
-        lam: lambda, at least 0.
+        weights: the matrices $W^{(i)}$, tensors of any shapes; those of a model are :func:`weight_matrices`.
+        lam: $\lambda$, at least 0.
 
     Returns:
-        the penalty, (). Its gradient is 2 lambda W^(i).
+        the penalty, (). Its gradient is $2 \lambda W^{(i)}$.
 
     Raises:
         ValueError: no weights, or a lambda that is negative or not finite.

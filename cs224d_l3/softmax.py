@@ -24,21 +24,22 @@ def softmax_cross_entropy(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """J = -log softmax(z)_target = log(sum_k exp(z_k)) - z_target for each example.
+    r"""$J = -\log \operatorname{softmax}(z)_t = \log \sum_k e^{z_k} - z_t$ for each example with scores z and target t.
 
     As ``torch.nn.functional.cross_entropy``, except that the classes are the last dimension.
 
     Args:
         z: scores of the K classes, (..., K).
         target: class indices, integers in [0, K), (...); or class probabilities q, (..., K), for
-            J = -sum_k q_k log softmax(z)_k.
+            $J = -\sum_k q_k \log \operatorname{softmax}(z)_k$.
         reduction: "mean" or "sum" over the examples, or "none".
-        weight: class weights w_k, (K,). With class indices the mean is weighted too.
+        weight: class weights $w_k$, (K,). With class indices the mean is weighted too.
         ignore_index: target of the examples to ignore, which have J = 0 and do not count in the mean.
-        label_smoothing: eps; q, for class indices one_hot(target), becomes (1 - eps) q + eps / K.
+        label_smoothing: $\epsilon$; q, for class indices one-hot, becomes $(1 - \epsilon) q + \epsilon / K$.
 
     Returns:
-        J in nats, (), or (...) for "none". With p = softmax(z), delta = dJ/dz = p - q.
+        J in nats, (), or (...) for "none". With $p = \operatorname{softmax}(z)$,
+        $\delta = \partial J / \partial z = p - q$.
 
     Raises:
         ValueError: shapes that do not match, an unknown reduction, a label_smoothing outside 0 to 1.

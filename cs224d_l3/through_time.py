@@ -1,12 +1,12 @@
 r"""Backpropagation through time, twice: element by element in the notes' indices, and by matrices.
 
-The recurrent layer with inputs x_1 ... x_T and initial state a_0:
+The recurrent layer with inputs $x_1 \ldots x_T$ and initial state $a_0$:
 
-    z_t = W x_t + H a_(t-1) + b,    a_t = f(z_t).
+$$z_t = W x_t + H a_{t-1} + b, \qquad a_t = f(z_t)$$
 
-Unrolled it is a network of T layers that share W, H and b, with an objective J of all a_t. delta_t is the error at z_t,
-dJ/dz_t: the gradient of a_t, from J directly and from step t + 1, times f'(z_t). The gradient of a shared weight is the
-sum over t.
+Unrolled it is a network of T layers that share W, H and b, with an objective J of all $a_t$. $\delta_t$ is the error at
+$z_t$, $\partial J / \partial z_t$: the gradient of $a_t$, from J directly and from step t + 1, times $f'(z_t)$. The
+gradient of a shared weight is the sum over t.
 
 $$\delta_t = f'(z_t) \circ \left(\frac{\partial J}{\partial a_t} + H^T \delta_{t+1}\right), \qquad
 \frac{\partial J}{\partial H} = \sum_t \delta_t a_{t-1}^T$$
@@ -24,7 +24,7 @@ Elementwise = Callable[[Tensor], Tensor]
 
 
 class RecurrentGradients(NamedTuple):
-    """The states a_1 ... a_T, (T, m), and dJ/dx (T, n), dJ/dW (m, n), dJ/dH (m, m), dJ/db (m,), dJ/da_0 (m,)."""
+    r"""The states $a_1 \ldots a_T$, (T, m), and the gradients for x (T, n), W (m, n), H (m, m), b (m,), $a_0$ (m,)."""
 
     a: Tensor
     x: Tensor
@@ -44,11 +44,16 @@ def elementwise_gradients_through_time(
     f_prime: Elementwise,
     grad_a: Tensor | None = None,
 ) -> RecurrentGradients:
-    """The gradients one number at a time, in loops over t, i and j.
+    r"""The gradients one number at a time, in loops over t, i and j.
 
-    delta_(t,j) = f'(z_(t,j)) (dJ/da_(t,j) + sum_i delta_(t+1,i) H_ij),
-    dJ/dW_ij = sum_t delta_(t,i) x_(t,j),    dJ/dH_ij = sum_t delta_(t,i) a_(t-1,j),    dJ/db_i = sum_t delta_(t,i),
-    dJ/dx_(t,j) = sum_i delta_(t,i) W_ij,    dJ/da_(0,j) = sum_i delta_(1,i) H_ij.
+    $$\delta_{t,j} = f'(z_{t,j}) \left(\frac{\partial J}{\partial a_{t,j}} + \sum_i \delta_{t+1,i} H_{ij}\right)$$
+
+    $$\frac{\partial J}{\partial W_{ij}} = \sum_t \delta_{t,i} x_{t,j}, \qquad
+    \frac{\partial J}{\partial H_{ij}} = \sum_t \delta_{t,i} a_{t-1,j}, \qquad
+    \frac{\partial J}{\partial b_i} = \sum_t \delta_{t,i}$$
+
+    $$\frac{\partial J}{\partial x_{t,j}} = \sum_i \delta_{t,i} W_{ij}, \qquad
+    \frac{\partial J}{\partial a_{0,j}} = \sum_i \delta_{1,i} H_{ij}$$
 
     Args:
         x: inputs, one row per step, (T, n), T and n at least 1.
@@ -58,7 +63,7 @@ def elementwise_gradients_through_time(
         a_0: initial state, (m,).
         f: the activation function.
         f_prime: its derivative.
-        grad_a: dJ/da_t from J directly, without later steps, (T, m); ones by default.
+        grad_a: $\partial J / \partial a_t$ from J directly, without later steps, (T, m); ones by default.
 
     Raises:
         ValueError: shapes that do not match.
@@ -114,10 +119,15 @@ def vectorized_gradients_through_time(
     f_prime: Elementwise,
     grad_a: Tensor | None = None,
 ) -> RecurrentGradients:
-    """The same gradients by matrices: delta_t = f'(z_t) o (dJ/da_t + H^T delta_(t+1)).
+    r"""The same gradients by matrices.
 
-    dJ/dW = sum_t delta_t x_t^T,    dJ/dH = sum_t delta_t a_(t-1)^T,    dJ/db = sum_t delta_t,
-    dJ/dx_t = W^T delta_t,    dJ/da_0 = H^T delta_1.
+    $$\delta_t = f'(z_t) \circ \left(\frac{\partial J}{\partial a_t} + H^T \delta_{t+1}\right)$$
+
+    $$\frac{\partial J}{\partial W} = \sum_t \delta_t x_t^T, \qquad
+    \frac{\partial J}{\partial H} = \sum_t \delta_t a_{t-1}^T, \qquad
+    \frac{\partial J}{\partial b} = \sum_t \delta_t, \qquad
+    \frac{\partial J}{\partial x_t} = W^T \delta_t, \qquad
+    \frac{\partial J}{\partial a_0} = H^T \delta_1$$
 
     Arguments, result and errors are those of :func:`elementwise_gradients_through_time`.
     """

@@ -1,11 +1,14 @@
-"""2.3 Neural units: six activation functions a = f(z), applied elementwise, and their derivatives f'(z).
+r"""2.3 Neural units: six activation functions $a = f(z)$, applied elementwise, and their derivatives $f'(z)$.
 
-Each unit is a function, its derivative ``*_prime``, a Function whose backward pass is ``delta = dJ/dz = dJ/da o f'(z)``
-and a Module. The Function saves ``a`` where f' is computed from ``a``, else ``z``. At a kink f' is torch's subgradient.
-A non-finite dJ/da times f' = 0 is NaN, where torch masks it to 0; softsign' is 0 at infinity, where torch's is NaN.
+Each unit is a function, its derivative ``*_prime``, a Function and a Module. The backward pass is
+
+$$\delta = \frac{\partial J}{\partial z} = \frac{\partial J}{\partial a} \circ f'(z).$$
+
+The Function saves ``a`` where f' is computed from ``a``, else ``z``. At a kink f' is torch's subgradient. A non-finite
+dJ/da times f' = 0 is NaN, where torch masks it to 0; softsign' is 0 at infinity, where torch's is NaN.
 
 The Jacobian is diagonal, hence symmetric: ``pushforward`` (forward mode) is the same product as ``backward``. Where
-autograd does not record the backward pass, a decorator from :mod:`._in_place` computes this product in a single buffer.
+autograd does not record the backward pass, a decorator from ``_in_place`` computes this product in a single buffer.
 """
 
 from collections.abc import Callable
@@ -20,13 +23,13 @@ from ._function import Function, save_inputs, save_output, save_tensors
 
 
 def sigmoid(z: Tensor) -> Tensor:
-    """sigmoid(z) = 1 / (1 + exp(-z)), in (0, 1). As ``torch.sigmoid``."""
+    r"""$\sigma(z) = 1 / (1 + e^{-z})$, in (0, 1). As ``torch.sigmoid``."""
     check_floating("z", z)
     return _Sigmoid.call(z)
 
 
 def sigmoid_prime(z: Tensor) -> Tensor:
-    """sigmoid'(z) = exp(-z) / (1 + exp(-z))^2 = a (1 - a), where a = sigmoid(z)."""
+    r"""$\sigma'(z) = e^{-z} / (1 + e^{-z})^2 = a (1 - a)$, where $a = \sigma(z)$."""
     return _Sigmoid.prime(sigmoid(z))
 
 
@@ -58,13 +61,13 @@ class Sigmoid(nn.Module):
 
 
 def tanh(z: Tensor) -> Tensor:
-    """tanh(z) = (e^z - e^-z) / (e^z + e^-z) = 2 sigmoid(2z) - 1, in (-1, 1). As ``torch.tanh``."""
+    r"""$\tanh z = (e^z - e^{-z}) / (e^z + e^{-z})$ $= 2 \sigma(2z) - 1$, in (-1, 1). As ``torch.tanh``."""
     check_floating("z", z)
     return _Tanh.call(z)
 
 
 def tanh_prime(z: Tensor) -> Tensor:
-    """tanh'(z) = 1 - tanh^2(z) = 1 - a^2, where a = tanh(z)."""
+    r"""$\tanh' z = 1 - \tanh^2 z = 1 - a^2$, where $a = \tanh z$."""
     return _Tanh.prime(tanh(z))
 
 
@@ -97,7 +100,7 @@ class Tanh(nn.Module):
 
 
 def hardtanh(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """hardtanh(z) = -1 if z < -1;  z if -1 <= z <= 1;  1 if z > 1. As ``torch.nn.functional.hardtanh``:
+    r"""$f(z) = -1$ if $z < -1$, $z$ if $-1 \le z \le 1$, $1$ if $z > 1$. As ``torch.nn.functional.hardtanh``:
     ``min_val`` and ``max_val`` replace -1 and 1; ValueError unless ``min_val <= max_val``."""
     check_floating("z", z)
     check_number("min_val", min_val)
@@ -107,7 +110,7 @@ def hardtanh(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
 
 @_in_place.hardtanh_prime
 def hardtanh_prime(z: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """hardtanh'(z) = 1 if -1 < z < 1, else 0; 0 at the kinks, as in torch."""
+    """$f'(z) = 1$ if $-1 < z < 1$, else 0; 0 at the kinks, as in torch."""
     wide = z.to(torch.promote_types(z.dtype, torch.float32))  # half precision may not represent the bounds
     return 1 - ((wide <= min_val) | (wide >= max_val)).to(z.dtype)
 
@@ -150,13 +153,13 @@ class Hardtanh(nn.Module):
 
 
 def softsign(z: Tensor) -> Tensor:
-    """softsign(z) = z / (1 + |z|), in (-1, 1). As ``torch.nn.functional.softsign``."""
+    """$f(z) = z / (1 + |z|)$, in (-1, 1). As ``torch.nn.functional.softsign``."""
     check_floating("z", z)
     return _Softsign.call(z)
 
 
 def softsign_prime(z: Tensor) -> Tensor:
-    """softsign'(z) = 1 / (1 + |z|)^2 = (1 - |a|)^2, where a = softsign(z). The notes print sgn(z) / (1 + z)^2."""
+    r"""$f'(z) = 1 / (1 + |z|)^2 = (1 - |a|)^2$, where $a = f(z)$. The notes print $\mathrm{sgn}(z) / (1 + z)^2$."""
     return _Softsign.prime(1 / (1 + z.abs()))
 
 
@@ -189,13 +192,13 @@ class Softsign(nn.Module):
 
 
 def relu(z: Tensor) -> Tensor:
-    """relu(z) = max(z, 0). As ``torch.relu``."""
+    r"""$f(z) = \max(z, 0)$. As ``torch.relu``."""
     check_floating("z", z)
     return _ReLU.call(z)
 
 
 def relu_prime(z: Tensor) -> Tensor:
-    """relu'(z) = 1 if z > 0, else 0; 0 at the kink. Equal to relu'(a), where a = relu(z): a > 0 iff z > 0."""
+    """$f'(z) = 1$ if $z > 0$, else 0; 0 at the kink. Equal to $f'(a)$, where $a = f(z)$: $a > 0$ iff $z > 0$."""
     return 1 - (z <= 0).to(z.dtype)
 
 
@@ -223,7 +226,7 @@ class ReLU(nn.Module):
 
 
 def leaky_relu(z: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """leaky_relu(z) = max(z, k z) with k = ``negative_slope``, 0 < k < 1; for any other finite k, z if z > 0, else k z.
+    r"""$f(z) = \max(z, kz)$ with k = ``negative_slope``, $0 < k < 1$; for any other finite k, z if $z > 0$, else $kz$.
     As ``torch.nn.functional.leaky_relu``."""
     check_floating("z", z)
     check_number("negative_slope", negative_slope)
@@ -231,7 +234,7 @@ def leaky_relu(z: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 
 def leaky_relu_prime(z: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """leaky_relu'(z) = 1 if z > 0, else k; k at the kink, as in torch."""
+    """$f'(z) = 1$ if $z > 0$, else k; k at the kink, as in torch."""
     return torch.where(z > 0, torch.ones_like(z), negative_slope)
 
 
@@ -280,6 +283,7 @@ class Unit(NamedTuple):
     f_prime_of_a: Callable[[Tensor], Tensor]  # f' itself for hard tanh and the ReLUs: a is on z's side of each kink
 
 
+#: The six units by name.
 UNITS: dict[str, Unit] = {
     "sigmoid": Unit(sigmoid, sigmoid_prime, Sigmoid, _Sigmoid.prime),
     "tanh": Unit(tanh, tanh_prime, Tanh, _Tanh.prime),

@@ -15,10 +15,12 @@ from ._parameters import Roles, fans, parameter_roles, weight_norms
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-    """Fill W with samples of U[-r, r], r = gain sqrt(6 / (fan_in + fan_out)). As ``torch.nn.init.xavier_uniform_``.
+    r"""Fill W with samples of $U[-r, r]$, $r = g \sqrt{6 / (n_{in} + n_{out})}$, where g is the gain.
+
+    As ``torch.nn.init.xavier_uniform_``.
 
     Args:
-        tensor: W, (fan_out, fan_in); for a convolution (out, in, *kernel), with fans multiplied by the kernel size.
+        tensor: W, (n_out, n_in); for a convolution ``(out, in, *kernel)``, with both fans times the kernel size.
         gain: scaling factor, at least 0.
         generator: random number generator; torch's default one if None.
 

@@ -126,7 +126,7 @@ def by_condition(found: Sequence[dict[str, Any]]) -> Columns:
 
 def picture(claim: Claim, columns: Columns) -> Figure:
     """Plot of all seeds and their mean by condition; of the means by layer if the conditions are layers."""
-    drawing, (ax,) = figure(5.2, 3.1)
+    drawing, (ax,) = figure(6.0, 3.5)
     layers = sorted({name.rsplit(" ", 1)[0] for name in columns if name[-2:-1] == " " and name[-1].isdigit()})
     if layers:
         for name in layers:

@@ -1,4 +1,4 @@
-"""The README's code runs, and prints what it says."""
+"""The code of README and guides runs, and prints what it says; their links and commands lead somewhere."""
 
 import re
 from contextlib import redirect_stdout
@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-README, CHINESE = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md"))
-BLOCKS = re.findall(r"```python\n(.*?)```", README + CHINESE, re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "scripts" / "guides").glob("*.md"))]
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+BLOCKS = [
+    pytest.param(block, id=f"{name}-{i}", marks=[pytest.mark.long] if "check_function" in block else [])
+    for name, text in TEXTS.items()
+    for i, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+]
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+@pytest.mark.parametrize("block", BLOCKS)
 def test_code_prints_what_its_comments_say(block: str) -> None:
     expected = re.findall(r"^ *print\(.*\)  # (.*)$", block, re.MULTILINE)
     assert expected
@@ -22,23 +27,28 @@ def test_code_prints_what_its_comments_say(block: str) -> None:
     assert printed.getvalue().splitlines() == expected
 
 
-def test_commands_name_files_and_sessions_that_exist() -> None:
-    commands = re.findall(r"```sh\n(.*?)```", README + CHINESE, re.DOTALL)
-    for path in re.findall(r"(?:python3?|--) (\S+\.py)", "".join(commands)):
-        assert (ROOT / path).exists()
+@pytest.mark.parametrize("name", TEXTS)
+def test_commands_name_files_and_sessions_that_exist(name: str) -> None:
+    scripts = re.findall(r"(?:python3?|--) ([\w/]+\.py)", TEXTS[name])
+    assert [path for path in scripts if not (ROOT / path).exists()] == []
     sessions = re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
-    for session in re.findall(r"noxfile\.py -s (\w+)|nox -s (\w+)", README):
-        assert "".join(session) in sessions
+    named = re.findall(r"(?:noxfile\.py|nox) -s (\w+)", TEXTS[name])
+    assert set(named) <= set(sessions)
 
 
-@pytest.mark.parametrize("text", [README, CHINESE], ids=["English", "Chinese"])
-def test_links_lead_somewhere(text: str) -> None:
-    links = re.findall(r"\]\(([^)#]+)", text)
-    assert len(links) > 15
-    assert [link for link in links if not (link.startswith("https://") or (ROOT / link).exists())] == []
+@pytest.mark.parametrize("page", PAGES, ids=list(TEXTS))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (link.startswith("https://") or (page.parent / link).exists())] == []
+
+
+def test_the_readme_is_a_front_page() -> None:
+    for name in ("README.md", "README.zh.md"):
+        assert TEXTS[name].count("\n") <= 250
+        assert {f"scripts/guides/{page.name}" for page in PAGES[2:]} <= set(re.findall(r"\]\(([^)#]+)", TEXTS[name]))
 
 
 def test_errata_have_a_test_each() -> None:
-    rows = README.split("## Errata")[1].split("\n## ")[0].count("\n| ") - 1
+    rows = TEXTS["scripts/guides/errata.md"].count("\n| ") - 1
     tests = (Path(__file__).parent / "test_errata.py").read_text().count("\ndef test_")
-    assert tests >= rows
+    assert tests >= rows >= 16

@@ -9,7 +9,8 @@ check_gradients   ``point_check``          one point, from the call to the verdi
 ..                ``point``                outputs there, and gradients by the backward pass
 ..                ``finite_differences``   the same gradients by differences
 ..                ``error_bounds``         how far either may be off, which is the tolerance
-..                ``comparison``           both side by side; kinks, ties; bisection to the wrong element
+..                ``comparison``           both side by side; kinks and ties
+..                ``judgement``            which elements are wrong; bisection to them
 check_function    ``function_check``       the options, the calls, the report
 ..                ``declaration``          "x=batch n, W=m n": shape and kind of the arguments
 ..                ``inputs``               kinds of values, and the calls that no check goes without
@@ -22,8 +23,12 @@ check_function    ``function_check``       the options, the calls, the report
 ..                ``spy``                  hand-written backward passes, observed
 ..                ``plain``                complex and sparse tensors as dense real ones
 ..                ``operations``           torch's operations, observed: precision, number
-both              ``report``               verdicts and messages
+check_module      ``module_check``         the same for a Module, by its inputs and its parameters
+..                ``stateless``            a Module as a function of both
+all               ``report``               verdicts and messages
 ..                ``listing``              a failing call as code
+the command       ``child``                the process that the checks run in
+..                ``progress``             a line on a terminal
 ================= ======================== ==========================================================
 """
 

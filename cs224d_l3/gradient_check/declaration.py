@@ -1,4 +1,4 @@
-"""Declarations: shape and kind of every argument of a function, in one line.
+"""Declarations: shape and kind of every argument of a function, in one line::
 
 "x=batch n, W=m n, b=m"            one name, one size, wherever it stands; a number is that size
 "x=... n"                          any leading dimensions, the same for all arguments that say ...
@@ -41,7 +41,8 @@ class Argument(NamedTuple):
         below: of indices, the dimension they stay below.
         kind: of its values, of ``KINDS_OF_VALUES`` or "bool"; "" for any real numbers.
         is_data: floating-point, and not differentiated by.
-        low, high: the lowest and the highest of its values.
+        low: the lowest of its values.
+        high: the highest.
         given: its value, in place of draws; or a function of a shape and a generator that makes it.
     """
 

@@ -1,6 +1,6 @@
 """Error bounds of finite differences and of gradients: the tolerances of the checker, none of them guessed.
 
-A finite difference errs by truncation, O(h^4) after Richardson's extrapolation, and by the rounding of f over h. A
+A finite difference errs by truncation, $O(h^4)$ after Richardson's extrapolation, and by the rounding of f over h. A
 gradient is rounded in its own dtype. The checker's tolerance is the sum of these bounds.
 """
 
@@ -52,21 +52,21 @@ def rounding_of_differences(noise: Tensor, reach: Tensor, slope: Tensor, h: Tens
 
 
 def first_step(eps: float) -> float:
-    """The step at which truncation, O(h^4), and rounding, eps / h, are alike, where f works in a coarser dtype."""
+    """The step at which truncation, $O(h^4)$, and rounding, eps / h, are alike, where f works in a coarser dtype."""
     return 0.0 if eps <= EPS else 2.0 ** round(math.log2(eps) / 5)
 
 
 def richardson_bound(D: Tensor, slope_gap: Tensor, rounding: Tensor) -> tuple[Tensor, Tensor]:
-    """A bound of the error of (4 D(h/4) - D(h/2)) / 3, and whether smaller steps would not improve it.
+    """A bound of the error of $(4 D(h/4) - D(h/2)) / 3$, and whether smaller steps would not improve it.
 
     Where f is smooth, halving h brings D(h) four times as close to the limit, and the slopes on the left and on the
-    right twice as close to each other; |D(h/4) - D(h/2)| / 3 is then the error of D(h/4), and more than that of the
+    right twice as close to each other; $|D(h/4) - D(h/2)| / 3$ is then the error of D(h/4), and more than that of the
     extrapolation. Three times as much holds where f'' jumps, as that of the Huber loss. The bound is inf where f is
     not smooth: at a kink or a jump, or where h is too large.
 
     Args:
         D: centred differences with the steps h, h/2, h/4, stacked.
-        slope_gap: |right slope - left slope| with the same steps.
+        slope_gap: the size of right slope - left slope, with the same steps.
         rounding: the rounding of f over h.
     """
     first, second = (D[1] - D[0]).abs(), (D[2] - D[1]).abs()
@@ -79,8 +79,8 @@ def one_sided_slopes(right: Tensor, left: Tensor, rounding: Tensor) -> tuple[Ten
     """The lowest and the highest slope of the two sides of a kink; all numbers where a side has no slope.
 
     Args:
-        right, left: slopes with the steps h, h/2, h/4, stacked. Halving h halves their errors where f is smooth on
-            that side.
+        right: slopes with the steps h, h/2, h/4, stacked. Halving h halves their errors where f is smooth on that side.
+        left: likewise.
         rounding: the rounding of f over h.
     """
     low = torch.full_like(rounding, torch.inf)
@@ -102,15 +102,17 @@ def gradient_rounding(
     directions: Tensor,
     terms: Tensor,
 ) -> Tensor:
-    """How far gradients are rounded, (grad_outputs, directions): in the units of the terms that they sum.
+    r"""How far gradients are rounded, (grad_outputs, directions): in the units of the terms that they sum.
 
     Args:
         eps: of the coarsest dtype that f works in.
         dtypes: of the inputs.
-        point, value: of f, in float64.
-        grad_outputs, gradients: a row each.
+        point: in float64.
+        value: of f there.
+        grad_outputs: a row each.
+        gradients: a row for each of them.
         directions: along which the gradients are compared, a row each.
-        terms: sum |v_k df_k|, (grad_outputs, directions).
+        terms: $\sum_k |v_k \, df_k|$, (grad_outputs, directions).
     """
     # of v o x as well, where the terms cancel
     v_x = grad_outputs.abs().amax(1, keepdim=True) * point.abs().amax().clamp(min=1.0)

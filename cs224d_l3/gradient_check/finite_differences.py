@@ -18,9 +18,9 @@ from .error_bounds import (
 
 
 def numerical_gradient(J: Callable[[Tensor], Tensor], theta: Tensor, h: float = 1e-5) -> Tensor:
-    """The centred difference of snippet 2.1, for every element of theta:
+    r"""The centred difference of snippet 2.1, for every element of theta:
 
-        dJ/dtheta_i = (J(theta + h e_i) - J(theta - h e_i)) / (2 h),    exact to O(h^2).
+    $$\frac{\partial J}{\partial \theta_i} = \frac{J(\theta + h e_i) - J(\theta - h e_i)}{2 h} + O(h^2)$$
 
     Args:
         J: a function of one tensor, whose value is one number.
@@ -59,7 +59,7 @@ def _one_number(J: Tensor) -> float:
 
 
 def relative_error(a: Tensor, b: Tensor) -> float:
-    """max |a - b| / max(|a|, |b|) over all elements, against the largest of them; 0 for two zeros.
+    r"""$\max |a - b| / \max(|a|, |b|)$ over all elements, against the largest of them; 0 for two zeros.
 
     Measured against the largest element, not each against itself: a difference can tell nothing of an
     element that is tiny beside the others.

@@ -49,7 +49,7 @@ def check_function(
     name: str | None = None,
     trace: Callable[[str, Callable[[], str]], None] | None = None,
 ) -> FunctionReport:
-    """Checks a differentiable function: its gradients, and the other properties that its users rely on.
+    """Checks a differentiable function: its gradients, and the other properties that its users rely on::
 
         def test_affine():
             check_function(affine, "x=... n, W=m n, b=m", reference=torch.nn.functional.linear)
@@ -58,6 +58,7 @@ def check_function(
     on every run. With ``calls`` the function is checked at calls of one's own instead. Every check that fails is
     reported, with the smallest call found, printed as code. The checks, by name:
 
+    ==========================  ======================================================================================
     gradients                   against finite differences, for two sets of values of the same shapes; at a kink,
                                 between the slopes of the two sides
     returned_gradients          shapes and dtypes of what ``backward`` itself returns
@@ -70,9 +71,12 @@ def check_function(
     repetition                  same call, same result; second backward pass; interleaved calls; no_grad
     finiteness                  finite in, finite out
     precisions                  float32, bfloat16, float16
-    second_order, forward_mode, batching, batched_incoming_gradients
-                                if the function offers them; if it says that it does not, the report says so
+    second_order                if the function offers it; if it says that it does not, the report says so
+    forward_mode                likewise
+    batching                    likewise
+    batched_incoming_gradients  likewise
     reference                   values and gradients of another function
+    ==========================  ======================================================================================
 
     The report says in how many calls each check compared something, and why it did not in the others: a value that
     is not finite, a call that the function refuses, a tie or a kink gives no verdict.
@@ -161,7 +165,7 @@ def check_function(
 
 
 def check_call(fn: Callable[..., Any], *inputs: Any, **keywords: Any) -> FunctionReport:
-    """:func:`check_function` at one call, ``fn(*inputs, **keywords)``; needs no hypothesis.
+    """:func:`check_function` at one call, ``fn(*inputs, **keywords)``; needs no hypothesis::
 
         x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
         check_call(torch.nn.functional.layer_norm, x, [4], eps=1e-3)

@@ -26,10 +26,12 @@ def check_module(
     Args:
         module: in the mode (train or eval) that is to be checked.
         declaration: of its inputs; sizes that the Module fixes are given as numbers.
-        examples, skip, options: as for :func:`check_function`.
+        examples: as for :func:`check_function`.
+        skip: likewise.
+        options: likewise.
 
     Raises:
-        As :func:`check_function`; ValueError for a declaration that names a parameter's name.
+        ValueError: a declaration that names a parameter's name; otherwise as :func:`check_function`.
     """
     inputs, stateless = parse(declaration).arguments, Stateless(module)
     fixed = {key: p.detach().double() for key, p in stateless.parameters.items()}

@@ -35,7 +35,8 @@ def tensors(
         shape: of all of them.
         kinds: of values: "round" (eighths), "normal", "kinks" (-1, 0, 1, many of them tied), "zeros", "negative",
             "large" (tens), "tails" (hundreds to ten thousands), "tiny", "near" (0: 1e-4 to 1e-1).
-        low, high: all values between these two instead.
+        low: the lowest value, in place of kinds.
+        high: the highest.
     """
     return st.builds(
         lambda kind, seed: values(shape, kind, seed, low, high).to(dtype).requires_grad_(requires_grad),

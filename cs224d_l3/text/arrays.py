@@ -20,7 +20,7 @@ class ArrayBuilder(AbstractContextManager["ArrayBuilder"]):
     temporary folder (``TMPDIR``). A context manager.
 
     Args:
-        code: type code of :mod:`array`, a key of ``TYPES``.
+        code: type code of the standard library's ``array``, a key of ``TYPES``.
     """
 
     def __init__(self, code: str) -> None:

@@ -51,7 +51,7 @@ def read_text(
 
     Args:
         path: file, or binary stream.
-        split: tokenizer of a line: ``str.split``, :func:`split_blanks`, or :func:`tokenize`.
+        split: tokenizer of a line: ``str.split``, :func:`~cs224d_l3.text.lines.split_blanks`, or :func:`tokenize`.
         longest: maximum line length in characters, which bounds the memory; longer lines are split, each part a
             sentence. -1: unlimited.
         encoding: of a file without a byte order mark.

@@ -15,8 +15,8 @@ SCHEMES = ("IOB1", "IOB2", "IOBES")
 def encode_tags(tags: Sequence[str], scheme: str) -> list[str]:
     """IOB tags of a sentence in the scheme of training; plain tags are unchanged.
 
-    IOB1 and IOB2 are those of :func:`.convert_iob`. IOBES also marks where an entity ends: it is S-, or B- E-, or
-    B- I- ... E-; Collobert et al. (2011, section 2.4) train with it.
+    IOB1 and IOB2 are those of :func:`~cs224d_l3.text.schemes.convert_iob`. IOBES also marks where an entity ends: it is
+    S-, or B- E-, or B- I- ... E-; Collobert et al. (2011, section 2.4) train with it.
 
     Raises:
         ValueError: a scheme that is not in ``SCHEMES``.
@@ -34,7 +34,8 @@ def encode_tags(tags: Sequence[str], scheme: str) -> list[str]:
 def decode_tags(tags: Sequence[str], scheme: str) -> list[str]:
     """IOB2 tags of a sentence from those of the scheme: the inverse of :func:`encode_tags`.
 
-    A sequence that the scheme does not admit is read as :func:`.convert_iob` reads it, with S- as B- and E- as I-.
+    A sequence that the scheme does not admit is read as :func:`~cs224d_l3.text.schemes.convert_iob` reads it, with S-
+    as B- and E- as I-.
 
     Raises:
         ValueError: a scheme that is not in ``SCHEMES``.
@@ -72,9 +73,11 @@ def transitions(tags: Sequence[str], scheme: str) -> Tensor:
 
 
 def viterbi(log_p: Tensor, lengths: Sequence[int], allowed: Tensor) -> Tensor:
-    """The most probable sequence of tags in which each may follow the one before (Viterbi, 1967).
+    r"""The most probable sequence of tags in which each may follow the one before (Viterbi, 1967).
 
-        y = argmax_y sum_t log p_t(y_t),    m_t(j) = log p_t(j) + max_{i: j may follow i} m_{t-1}(i)
+    $$y = \mathrm{argmax}_y \sum_t \log p_t(y_t), \qquad m_t(j) = \log p_t(j) + \max_i m_{t-1}(i)$$
+
+    The maximum is over the tags i that tag j may follow.
 
     A sentence stands between two O: its first tag may follow tag 0, and tag 0 its last. No transition is learned.
 

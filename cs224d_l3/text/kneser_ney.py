@@ -11,12 +11,13 @@ MAX_WORDS = 2_000_000  # so that a trigram fits a 64-bit integer
 
 
 def log_probabilities(train: Tensor, text: Tensor, num_words: int) -> Tensor:
-    """Log-probabilities log p(w | u v) of the words of a text, (N,), from the trigram counts of the training text.
+    r"""Log-probabilities $\log p(w \mid u v)$ of the words of a text, (N,), from the trigrams of the training text.
 
-    p(w | u v) = (max(c(u v w) - D, 0) + D N(u v) p(w | v)) / c(u v), where c counts trigrams, and for the lower
-    orders distinct left contexts, and N(u v) counts the distinct words after u v. The discount of each order is
-    D = n_1 / (n_1 + 2 n_2), from the numbers of n-grams with count one and two, and 0.5 without singletons. p(w)
-    backs off to the uniform distribution. Both texts are padded with 0 on the left.
+    $$p(w \mid u v) = \frac{\max(c(u v w) - D, 0) + D N(u v) \, p(w \mid v)}{c(u v)}$$
+
+    c counts trigrams, and for the lower orders distinct left contexts, and N(u v) counts the distinct words after u v.
+    The discount of each order is $D = n_1 / (n_1 + 2 n_2)$, from the numbers of n-grams with count one and two, and 0.5
+    without singletons. p(w) backs off to the uniform distribution. Both texts are padded with 0 on the left.
 
     Args:
         train: word indices of the training text, (M,).

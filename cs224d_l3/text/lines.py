@@ -33,7 +33,7 @@ codecs.register_error("cs224d_l3.invalid", _keep_place)
 
 
 def read_lines(source: Source, encoding: str = "utf-8", longest: int = -1) -> Iterator[tuple[str, str]]:
-    r"""(location, line) of every line of a file; the location is "file:line".
+    r"""(location, line) of every line of a file; the location is ``file:line``.
 
     Lines end at \n, \r\n or \r, and nowhere else. A byte order mark decides the encoding, whichever is given; one that
     begins a later line, as in files that were put together, is left out.

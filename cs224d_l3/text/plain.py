@@ -45,7 +45,9 @@ def read(
         train: training text, one sentence a line; None: Python's documentation.
         dev: text to select the best epoch on; None: every tenth sentence of ``train``.
         test: text to test on; None: empty.
-        min_count, max_words, lower: of the :class:`Vocabulary`.
+        min_count: of the :class:`Vocabulary`.
+        max_words: likewise.
+        lower: likewise.
         marks: whether to split punctuation from the words: "split", "keep", or "auto", if the text is not tokenized.
         seed: of the split of Python's documentation.
         encoding: of files without a byte order mark.

@@ -42,13 +42,16 @@ class Survey:
     Args:
         name: the file's, for messages.
         rows: its lines.
-        word, tag: columns of word and tag, from 1, or from the end, from -1. None: found.
+        word: column of the words, from 1, or from the end, from -1. None: found.
+        tag: likewise of the tags.
         tagged: whether there must be tags.
 
     Attributes:
-        columns, tabs: number of columns, and whether tabs part them.
+        columns: their number.
+        tabs: whether tabs part them.
         numbered: whether the first column counts the words.
-        word, tag: indices of their columns.
+        word: index of the words' column.
+        tag: index of the tags' column.
         pairs: how often a tag follows another; O stands before a sentence.
     """
 

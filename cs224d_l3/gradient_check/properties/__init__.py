@@ -4,6 +4,14 @@ Each asks one thing of one call, and its docstring says what. It returns an
 :class:`~cs224d_l3.gradient_check.report.Outcome`, and raises GradientCheckError where the property does not hold.
 None of them guesses a tolerance: either finite differences decide, with their error bound, or two ways to the same
 numbers are compared to rounding.
+
+================ ==============================================================================
+``derivatives``  first and second order by the backward pass, and forward mode
+``incoming``     grad_output: the gradient is linear in it, whatever its layout
+``inputs``       their strides, which of them require a gradient, a batch of them
+``side_effects`` what a function writes to, what it keeps, what one call does to the next
+``values``       of the right shape and dtype, finite, right in every precision
+================ ==============================================================================
 """
 
 from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""The document's sources and the Sphinx extension that reads them."""
