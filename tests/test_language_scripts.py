@@ -9,20 +9,13 @@ from unittest import mock
 import pytest
 import torch
 
-from cs224d_l3 import corrupt
 from cs224d_l3.text.arrays import InOrder, Ngrams, Segments
-from cs224d_l3.text.corpora import Vocabulary, read_vectors
+from cs224d_l3.text.corpora import Vocabulary
 from cs224d_l3.text.generator import Generator, nearest
-from cs224d_l3.text.plain import Text, is_tokenized, join
 from cs224d_l3.text.python_corpus import TextSplits
 from running import Result, run
-from train_language_model import Modelling, Settings
-from training.averaging import Averaging
-from training.rates import rates
+from trainings import PLAIN, PLAIN_DEV
 
-# after "the cat" comes "sat", after "the dog" comes "ran"; what comes before tells nothing
-TRAIN = "the cat sat .\na the dog ran .\n" * 40
-DEV = "the dog ran .\nthe cat sat .\n" * 3
 SMALL = "--d 6 --hidden 8 --batch 8 --rows 8 --size 3 --steps 4 --lr 0.3 --dropout 0 --threads 1".split()
 FILES = ("--train", "train.txt", "--dev", "dev.txt", "--test", "dev.txt")
 
@@ -31,8 +24,8 @@ FILES = ("--train", "train.txt", "--dev", "dev.txt", "--test", "dev.txt")
 def trained(request, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Result]:
     """A folder with texts and a checkpoint, the kind of its model, and what the training printed."""
     folder = tmp_path_factory.mktemp(request.param)
-    (folder / "train.txt").write_text(TRAIN)
-    (folder / "dev.txt").write_text(DEV)
+    (folder / "train.txt").write_text(PLAIN)
+    (folder / "dev.txt").write_text(PLAIN_DEV)
     return folder, request.param, run("train_language_model", "--model", request.param, *FILES, *SMALL, cwd=folder)
 
 
@@ -101,7 +94,7 @@ def test_the_perplexity_is_that_of_the_scores(trained) -> None:
     """exp of the mean cross-entropy, word by word, whatever the pieces that the text is read in."""
     folder, _, _ = trained
     language = Generator.load(folder / "runs" / "language_model.pt", torch.device("cpu"))
-    text = language.vocabulary.encode_text(line.split() for line in DEV.splitlines())
+    text = language.vocabulary.encode_text(line.split() for line in PLAIN_DEV.splitlines())
     before = torch.cat([torch.zeros(3, dtype=torch.int64), text])
     if language.network["kind"] == "window":
         z = language.model(torch.stack([before[i : i + 3] for i in range(len(text))]))
@@ -200,7 +193,7 @@ def test_bad_input_for_a_prompt_is_one_sentence(trained, arguments: list[str], m
 
 
 def test_without_files_it_reads_pythons_documentation(tmp_path: Path) -> None:
-    sentences = [line.split() for line in TRAIN.splitlines()]
+    sentences = [line.split() for line in PLAIN.splitlines()]
     splits = TextSplits(sentences, sentences[:4], sentences[4:8])
     with mock.patch("cs224d_l3.text.plain.python_documentation", return_value=splits) as documentation:
         result = run("train_language_model", *SMALL, "--epochs", 1, "--seed", 3, cwd=tmp_path)
@@ -221,66 +214,6 @@ def test_every_setting_runs(trained) -> None:
     content = torch.load(folder / "every.pt", weights_only=True)
     assert len(content["words"]) == 5
     assert content["text"] == {"lower": True, "split_marks": True}
-
-
-def language_of(kind: str, dropout: float = 0.0) -> Generator:
-    torch.manual_seed(0)
-    vocabulary = Vocabulary("the cat sat . a dog ran".split())
-    network = {"kind": kind, "unit": "tanh", "d": 4, "hidden": 5, "dropout": dropout}
-    network |= {"clip": 15.0} if kind == "recurrent" else {"size": 3, "direct": False}
-    return Generator.build(vocabulary, network, {"lower": False, "split_marks": False})
-
-
-@pytest.mark.parametrize("kind", ["window", "recurrent"])
-def test_an_epoch_carries_the_state(kind: str) -> None:
-    vocabulary = Vocabulary("the cat sat . a dog ran".split(), lower=False)
-    words = vocabulary.encode_text(line.split() for line in TRAIN.splitlines())
-    settings = Settings(model=kind, batch=16, rows=4, steps=5, size=3, d=4, hidden=5, average=0)
-    task = Modelling(settings, Text(vocabulary, words, words[:30], words[:0], False), torch.device("cpu"))
-    seen = []
-    right = task.generator.loss
-
-    def loss(batch, state):
-        J, after = right(batch, state)
-        seen.append((state, after))
-        return J, after
-
-    task.generator.loss = loss
-    batches = task.batches(torch.Generator())
-    for batch in batches:
-        task.loss(*batch)
-    assert len(seen) == len(batches) > 2
-    assert seen[0][0] is None
-    assert all(state is after for (_, after), (state, _) in zip(seen, seen[1:], strict=False))
-    assert (seen[1][0] is None) == (kind == "window")
-    task.after_epoch()
-    assert task.state is None
-
-
-def test_an_epoch_is_every_word_once() -> None:
-    text = torch.arange(1, 41)
-    window, recurrent = language_of("window"), language_of("recurrent")
-    batches = list(window.batches(text, 16, 4, 5, torch.Generator().manual_seed(0)))
-    target = torch.cat([batch[1] for batch in batches])
-    assert sorted(target.tolist()) == text.tolist()
-    assert target.tolist() != text.tolist()
-    assert [len(batch[1]) for batch in batches] == [16, 16, 8]
-    for words, after in batches:
-        assert torch.equal(words[:, -1], after - 1)
-        assert torch.equal(words[:, 0], (after - 3).clamp(min=0))
-    segments = list(recurrent.batches(text, 16, 4, 5, torch.Generator()))
-    assert torch.equal(torch.cat([after for _, after in segments], 1), text.view(4, 10))
-    assert all(torch.equal(words, after - 1) for words, after in segments)
-
-
-def test_rates_are_by_fan_in_but_those_of_word_vectors() -> None:
-    model = language_of("window").model
-    groups = rates(model, lr=0.6, lr_vectors=0.07)
-    rate = {theta: group["lr"] for group in groups for theta in group["params"]}
-    assert rate.keys() == set(model.parameters())
-    assert rate[model.L.weight] == 0.07
-    assert rate[model.output.W] == pytest.approx(0.6 / math.sqrt(5))
-    assert rate[model.output.b] == 0.6
 
 
 @pytest.mark.long
@@ -306,37 +239,6 @@ def test_a_penalty_keeps_weights_small(trained) -> None:
     assert norms[1] < 0.5 * norms[0]
 
 
-def test_weights_are_averaged_over_the_last_updates() -> None:
-    model = torch.nn.Linear(1, 1, bias=False)
-    averaging = Averaging(model, horizon=40, every=10)  # four of them
-    averaged = [1.0, 5.0, 2.0, 8.0, 3.0, 7.0]
-    expected = averaged[0]
-    for i in range(60):
-        model.weight.data.fill_(averaged[i // 10] if i % 10 == 0 else -99)
-        averaging.after_update()
-        expected += (averaged[i // 10] - expected) / min(i // 10 + 1, 4) if i % 10 == 0 else 0
-        assert averaging.mean.weight.item() == pytest.approx(expected)
-    again = Averaging(torch.nn.Linear(1, 1, bias=False), horizon=40, every=10)
-    again.load_state_dict(averaging.state_dict())
-    for each in (averaging, again):
-        each.model.weight.data.fill_(6)
-        each.after_update()
-    assert torch.equal(again.mean.weight, averaging.mean.weight)
-
-
-def test_marks_are_set_apart_where_they_are_not(tmp_path: Path) -> None:
-    plain, apart, unknown = (tmp_path / name for name in ("plain", "apart", "unknown"))
-    plain.write_text("Well, it works.\nDoes it? Yes, it does!\n")
-    apart.write_text("well , it works .\nmr. smith 's u.s. office , inc. works\n")
-    unknown.write_text("well, <unk> it is\n")
-    assert [is_tokenized(path) for path in (plain, apart, unknown)] == [False, True, True]
-
-
-def test_words_are_joined_as_text() -> None:
-    assert join("a list ( or set ) , e . g . this !".split()) == "a list (or set), e. g. this!"
-    assert join([]) == ""
-
-
 @pytest.mark.long
 @pytest.mark.skipif(torch.__version__ < "2.9", reason="torch 2.4 cannot export a Function")
 def test_an_exported_model_is_the_model(trained) -> None:
@@ -353,50 +255,3 @@ def test_an_exported_model_is_the_model(trained) -> None:
 
 
 # -------------------------------------------------------------------------------------------- ranking vectors
-
-
-def test_vectors_are_trained_on_raw_text_and_taken_by_the_tagger(tmp_path: Path) -> None:
-    (tmp_path / "train.txt").write_text(TRAIN + "rare words\n")
-    (tmp_path / "dev.txt").write_text(DEV)
-    with mock.patch("train_vectors.corrupt", side_effect=corrupt) as corrupted:
-        result = run(
-            "train_vectors", "--train", "train.txt", "--dev", "dev.txt", "--d", 5, "--hidden", 8, "--window", 3,
-            "--batch", 8, "--epochs", 5, "--lr", 0.3, "--nearest", "Cat", cwd=tmp_path,
-        )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    rates = [float(line.split("wins in ")[1].split()[0]) for line in result.stdout.splitlines() if "wins" in line]
-    assert len(rates) == 5
-    assert rates[-1] > 90
-    assert result.stdout.splitlines()[-1].startswith("Cat: ")
-    centres = torch.cat([call.args[0][:, 1] for call in corrupted.call_args_list])
-    assert centres.min() > 1  # no end of a sentence, no unknown word
-    words, vectors = read_vectors(tmp_path / "runs" / "vectors.txt")
-    assert sorted(words) == sorted({"the", "cat", "sat", ".", "a", "dog", "ran"})
-    assert vectors.shape == (7, 5)
-    (tmp_path / "tags.txt").write_text("the O\ncat X\nsat O\n\nthe O\ndog X\nran O\n\n" * 10)
-    tagged = run(
-        "train_window", "--train", "tags.txt", "--vectors", "runs/vectors.txt", "--epochs", 1, "--hidden", 4,
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert tagged.returncode == 0, tagged.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--window", "4"], r"window.*odd.*\b4\b"),
-        (["--margin", "-1"], "margin.*-1"),
-        (["--train", "train.txt", "--nearest", "frog"], "nearest.*'frog'"),
-        (["--train", "nowhere.txt"], r"nowhere\.txt"),
-        (["--dev", "train.txt"], r"\btrain\b.*\bdev\b"),
-        (["--train", "train.txt", "--dev", "other.txt"], r"\bdev\b.*\b2\b.*\btrain\b"),
-        (["--train", "train.txt", "--out", "."], r"\bout\b.*folder"),
-    ],
-)
-def test_bad_input_for_vectors_is_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
-    (tmp_path / "train.txt").write_text(TRAIN)
-    (tmp_path / "other.txt").write_text("nothing known\n")
-    result = run("train_vectors", *arguments, cwd=tmp_path)
-    assert result.returncode == 2
-    assert re.search(message, result.error)
-    assert not (tmp_path / "runs").exists()

@@ -13,6 +13,9 @@ from torch import Tensor
 from running import Result, run
 from training.run import Run
 
+# after "the cat" comes "sat", after "the dog" comes "ran"; what comes before tells nothing
+PLAIN = "the cat sat .\na the dog ran .\n" * 40
+PLAIN_DEV = "the dog ran .\nthe cat sat .\n" * 3
 SMALL = ("--d", 4, "--hidden", 4, "--batch", 8, "--lr", 0.3, "--threads", 1, "--epochs", 3)
 
 
