@@ -95,7 +95,7 @@ def window(reading: Reading, t: int) -> Figure:
             ax.add_patch(_cell(left, y, float(value)))
         if word != PAD and drawable(word):
             color = RED if i == centre[1] else INK
-            net.label(x - 0.65 - 0.34 * d, y, word.replace("$", r"\$"), color, ha="right")
+            net.label(x - 0.65 - 0.34 * d, y, shortened(word).replace("$", r"\$"), color, ha="right")
     top = max(size, m) / 2 + 0.35
     n = size * d
     titles = {-0.5 - 0.17 * d: rf"$x \in \mathbb{{R}}^{{{n}}}$", 2.3: "$a = f(Wx + b)$", 4.6: "$s = U^T a$"}
@@ -109,6 +109,11 @@ def _cell(left: float, y: float, value: float) -> Rectangle:
     """A number as a square: red above 0, blue below, stronger where it is larger."""
     color = RED if value > 0 else BLUE
     return Rectangle((left, y - 0.17), 0.34, 0.34, fc=color, alpha=min(1.0, abs(value) / 2), ec="white", lw=0.5)
+
+
+def shortened(word: str, most: int = 12) -> str:
+    """A word, cut where it is too long for its place."""
+    return word if len(word) <= most else f"{word[: most - 1]}…"
 
 
 def drawable(word: str) -> bool:
