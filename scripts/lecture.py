@@ -582,7 +582,7 @@ def _(say, unit_z):
 
 @app.cell
 def _(say):
-    lost_rate = mo.ui.text("0.5", label=r"$\alpha$")
+    lost_rate = mo.ui.number(value=0.5, step=0.1, label=r"$\alpha$")
     lost_epochs = mo.ui.slider(1, 20, value=8, label=say("epochs"), show_value=True)
     run_lost = mo.ui.run_button(label=say("run"))
     mo.vstack([mo.md(say("lost units")), page.side_by_side(lost_rate, lost_epochs), run_lost])
@@ -706,7 +706,7 @@ def _(say):
 
 @app.cell
 def _(say):
-    words_rate = mo.ui.text("0.05", label=r"$\alpha$")
+    words_rate = mo.ui.number(value=0.05, step=0.01, label=r"$\alpha$")
     words_eps = mo.ui.slider(steps=[1e-8, 1e-4, 1e-2, 1], value=1e-8, label=r"$\epsilon$", show_value=True)
     some_words = mo.ui.text("the for statement yield asynchronous", label=say("some words"))
     run_words = mo.ui.run_button(label=say("run"))

@@ -55,9 +55,9 @@ def number(name: str, text: str, at_most: float = math.inf) -> float:
     return value
 
 
-def rate(text: str) -> float:
-    """A learning rate above 0."""
-    if (lr := number(r"\alpha", text)) == 0:
+def rate(value: float | None) -> float:
+    """A learning rate above 0; None where the field was emptied."""
+    if (lr := number(r"\alpha", "" if value is None else str(value))) == 0:
         raise UnusableError("rate of zero")
     return lr
 
