@@ -11,7 +11,8 @@ from evidence.tasks import deep
 from . import page
 from .demand import UnusableError, in_print
 from .editing import Account, Compared
-from .experiments_2 import Derivative, Penalised, Quotient, Rates, Signals
+from .experiments_2 import Derivative, Penalised, Quotient, Signals
+from .experiments_3 import Rates
 from .sentences import Speaker
 
 
