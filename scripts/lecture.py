@@ -36,6 +36,7 @@ with app.setup:
         editing,
         experiments_1,
         experiments_2,
+        experiments_3,
         page,
         parts_1,
         pictures_1,
@@ -720,10 +721,10 @@ def _(run_words, say, some_words, words_eps, words_rate):
 
     def _words():
         lr = demand.rate(words_rate.value)
-        chosen = experiments_2.known_words(some_words.value)
-        count = 20 if page.checking() else experiments_2.word_batches()
+        chosen = experiments_3.known_words(some_words.value)
+        count = 20 if page.checking() else experiments_3.word_batches()
         with mo.status.progress_bar(total=count, remove_on_exit=True) as bar:
-            found = experiments_2.word_rates(lr, words_eps.value, count, bar.update)
+            found = experiments_3.word_rates(lr, words_eps.value, count, bar.update)
         return mo.vstack(
             [
                 page.picture(pictures_2.word_rates, found, chosen, alt="lr / sqrt(G + eps)"),
@@ -737,10 +738,10 @@ def _(run_words, say, some_words, words_eps, words_rate):
 
 @app.cell
 def _(say):
-    _lengths, _mean = (", ".join(f"{step:.3g}" for step in steps) for steps in experiments_2.constant_gradient(4))
+    _lengths, _mean = (", ".join(f"{step:.3g}" for step in steps) for steps in experiments_3.constant_gradient(4))
     _numbers = {
-        "without": f"{experiments_2.unmoved(0.0)}".replace("nan", "NaN"),
-        "with_eps": f"{experiments_2.unmoved(1e-8):g}",
+        "without": f"{experiments_3.unmoved(0.0)}".replace("nan", "NaN"),
+        "with_eps": f"{experiments_3.unmoved(1e-8):g}",
     }
     mo.vstack(
         [

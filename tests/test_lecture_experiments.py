@@ -10,6 +10,7 @@ from live import (
     demand,
     editing,
     experiments_2,
+    experiments_3,
     pictures_2,
     sentences_1,
     sentences_2,
@@ -112,21 +113,21 @@ def test_what_becomes_of_a_path_is_said(rule: str, lr: float, sentence: str) -> 
 
 
 def test_rare_words_keep_a_large_rate() -> None:
-    found = experiments_2.word_rates(0.05, 1e-8, 60, lambda: None)
+    found = experiments_3.word_rates(0.05, 1e-8, 60, lambda: None)
     seen = found.counts > 0
     assert found.rates[~seen].numpy() == pytest.approx(0.05 / math.sqrt(1e-8), rel=1e-4)  # alpha / sqrt(eps)
     often = found.rates[found.counts > 50].median()
     assert found.rates[seen & (found.counts < 5)].median() > 5 * often
     with pytest.raises(UnusableError, match="not in text"):
-        experiments_2.known_words("the qwertyuiop")
+        experiments_3.known_words("the qwertyuiop")
 
 
 def test_adagrad_is_a_sum_and_needs_eps() -> None:
-    steps, mean = experiments_2.constant_gradient(4)
+    steps, mean = experiments_3.constant_gradient(4)
     assert steps == pytest.approx([t**-0.5 for t in (1, 2, 3, 4)])
     assert mean == [1.0] * 4
-    assert math.isnan(experiments_2.unmoved(0.0))
-    assert experiments_2.unmoved(1e-8) == 0
+    assert math.isnan(experiments_3.unmoved(0.0))
+    assert experiments_3.unmoved(1e-8) == 0
 
 
 @pytest.mark.long

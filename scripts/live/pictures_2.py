@@ -14,7 +14,8 @@ from plotting.paths import draw_path
 from plotting.style import BLUE, INK, PALE, RED, figure
 from plotting.units import FORMULAS, draw_unit
 
-from .experiments_2 import Penalised, Quotient, Rates, Signals
+from .experiments_2 import Penalised, Quotient, Signals
+from .experiments_3 import Rates
 
 FLOOR = 1e-17  # where an error of exactly 0 is drawn
 SHADES = ("#222222", "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#cc79a7")

@@ -51,8 +51,8 @@ SENTENCES = {
         "在一点上取 $J = \\sum v \\circ z$，$\\epsilon = 10^{-5}$；每个参数列出相差最大的元素：",
     ),
     "compared heads": (
-        "argument | element | by your backward | by differences | relative error",
-        "参数 | 元素 | 由您的 backward | 由差分 | 相对误差",
+        " | element | by formula | by differences | relative error",
+        " | 元素 | 由公式 | 由差分 | 相对误差",
     ),
     "verdict": (
         "`check_gradients` bounds the error of its differences, and that bound is its tolerance. It says:",

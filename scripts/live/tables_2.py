@@ -11,7 +11,8 @@ from evidence.tasks import deep
 from . import page
 from .demand import UnusableError, in_print
 from .editing import Account, Compared
-from .experiments_2 import Derivative, Penalised, Quotient, Rates, Signals
+from .experiments_2 import Derivative, Penalised, Quotient, Signals
+from .experiments_3 import Rates
 from .sentences import Speaker
 
 
@@ -40,7 +41,7 @@ def transcript(text: object) -> str:
 def compared(say: Speaker, found: Iterable[Compared]) -> str:
     rows = (
         [f"${c.argument}$", f"$\\partial J / \\partial {c.element}$",
-         digits(c.by_formula, 6), digits(c.by_differences, 6),
+         digits(c.by_formula, 4), digits(c.by_differences, 4),
          f"**{short(c.relative_error)}**" if c.relative_error > 1e-6 else short(c.relative_error)]
         for c in found
     )  # fmt: skip
@@ -65,10 +66,10 @@ def checks(say: Speaker, account: Account) -> str:
 
 def quotients(say: Speaker, q: Quotient) -> str:
     rows = (
-        [f"${{{name}}}$", digits(value, 12), short(abs(value - q.exact))]
+        [f"${{{name}}}$", digits(value, 8), short(abs(value - q.exact))]
         for name, value in (("(f(z+h) - f(z)) / h", q.one_sided), ("(f(z+h) - f(z-h)) / 2h", q.centred))
     )
-    return table(say("quotient heads"), [["$f'(z)$", digits(q.exact, 12), ""], *rows])
+    return table(say("quotient heads"), [["$f'(z)$", digits(q.exact, 8), ""], *rows])
 
 
 def penalties(say: Speaker, found: Iterable[Penalised]) -> str:
