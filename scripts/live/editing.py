@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import tempfile
 import warnings
 from typing import Any, NamedTuple
 
@@ -142,13 +143,17 @@ class Account(NamedTuple):
 
 def check(function: type[Function]) -> Account:
     """:func:`check_function` at calls that hypothesis draws."""
+    from hypothesis.configuration import set_hypothesis_home_dir
     from hypothesis.errors import HypothesisDeprecationWarning
 
-    try:
-        with warnings.catch_warnings():  # other threads of the notebook draw random numbers too
-            warnings.simplefilter("ignore", HypothesisDeprecationWarning)
+    with tempfile.TemporaryDirectory() as home, warnings.catch_warnings():
+        set_hypothesis_home_dir(home)  # its cache, else in the current folder
+        warnings.simplefilter("ignore", HypothesisDeprecationWarning)  # other threads draw random numbers too
+        try:
             return Account(check_function(function.apply, "x=batch n, W=m n, b=m", name=function.__name__, seconds=20))
-    except GradientCheckError as error:
-        return Account(error.report, str(error))
-    except Exception as error:
-        raise UnusableError("raises", **_raised(error)) from None
+        except GradientCheckError as error:
+            return Account(error.report, str(error))
+        except Exception as error:
+            raise UnusableError("raises", **_raised(error)) from None
+        finally:
+            set_hypothesis_home_dir(None)
