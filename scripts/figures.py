@@ -38,7 +38,7 @@ def boundary() -> Figure:
         "linear": Layer(2, 2, None),
         "ten tanh units": nn.Sequential(Layer(2, 10, None), Tanh(), Layer(10, 2, None)),
     }
-    drawing, axes = figure(7.6, 3.5, 2)
+    drawing, axes = figure(7.6, 2.8, 2)
     for ax, (name, model) in zip(axes, models.items(), strict=True):
         accuracy = train_classifier(model, x, target)
         draw_boundary(ax, model, x, target)
