@@ -129,12 +129,13 @@ def test_every_control_changes_what_is_seen(desk: Page) -> None:
     for name in names[1:]:  # the first is the language, which makes the others anew
         control = desk.page.locator(f"marimo-ui-element[object-id='{name}']")
         before = desk.settle(PATIENCE)
-        button = button_after(desk.page, control)
-        move(control)
-        if not desk.changed(before, 3 if button else PATIENCE):
-            assert button, f"{name} changes nothing, and no button follows it in its section"
-            move(button)
-            assert desk.changed(before, PATIENCE), name
+        if button := button_after(desk.page, control):
+            move(control)
+            if not desk.changed(before, 3):
+                move(button)
+                assert desk.changed(before, PATIENCE), name
+        else:  # a temperature a little higher may draw the same words
+            assert any(move(control) or desk.changed(before, PATIENCE / 6) for _ in range(6)), name
     desk.settle(PATIENCE)
     desk.clean()
 
