@@ -197,7 +197,6 @@ def _(around, say, window_d, window_m, window_size, window_unit, words, wrong):
     mo.stop(bool(wrong))
     _reading = experiments_1.read(words, int(window_size.value), window_d.value, window_m.value, window_unit.value)
     _net, _t = _reading.model, around.value
-    _s = experiments_1.step_by_step(_reading, _t)
     with torch.no_grad():
         _other = score(_reading.x, _net.hidden.W, _net.hidden.b, _net.U, _net.f)[_t]
     mo.vstack(
@@ -343,14 +342,14 @@ def _(backprop_seed, backprop_unit, edge, say):
 
 @app.cell
 def _(backprop_seed, say):
-    _printed = experiments_1.printed_errors(worked(seed=backprop_seed.value))
+    printed = experiments_1.printed_errors(worked(seed=backprop_seed.value))
     mo.vstack(
         [
-            *parts_1.errata(say, _printed, "bias", "output", "second"),
+            *parts_1.errata(say, printed, "bias", "output", "second"),
             page.source(say, elementwise_gradients),
         ]
     )
-    return
+    return (printed,)
 
 
 # ---------------------------------------------------------------------------------------- 1.6 by matrices
@@ -389,11 +388,10 @@ def _(race_sizes, say):
 
 
 @app.cell
-def _(backprop_seed, say):
-    _printed = experiments_1.printed_errors(worked(seed=backprop_seed.value))
+def _(printed, say):
     mo.vstack(
         [
-            *parts_1.errata(say, _printed, "weight", "delta"),
+            *parts_1.errata(say, printed, "weight", "delta"),
             page.source(say, vectorized_gradients),
         ]
     )

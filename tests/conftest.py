@@ -1,12 +1,15 @@
 """Hypothesis profiles, and fixtures: randomness, files, texts to train on."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 import torch
 
+from browser import open_browser
 from helpers import COLUMNS, TEXT
 
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=50)
@@ -19,6 +22,13 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" i
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(224)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, headless; the test is skipped where there is none."""
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

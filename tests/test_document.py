@@ -3,8 +3,6 @@
 import html
 import os
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from documentation.sources import GUIDES, PACKAGES, modules
 from running import start
 
 ROOT = Path(__file__).parents[1]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LINK = re.compile(r'<a\b[^>]*\bhref="(?!https?:|data:)([^"]*)"')
 SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 TELEPHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
@@ -41,15 +38,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             result = start(ROOT / "scripts" / "document.py", "--out", "document", cwd=folder, PYTHONWARNINGS="default")
             assert result.returncode == 0, result.stderr
     return folder / "document"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if BROWSER is None:
-        pytest.skip("needs Chromium")
-    with playwright.sync_playwright() as started:
-        yield started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
 
 
 def broken_links(folder: Path) -> set[tuple[str, str]]:

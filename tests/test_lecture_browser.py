@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from browser import Page, open_browser
+from browser import Page
 
 LECTURE = Path(__file__).parents[1] / "scripts" / "lecture.py"
 PATIENCE = 180  # seconds that a cell may take on a busy machine; training takes under 60 on an idle one
@@ -47,12 +47,6 @@ def address() -> Iterator[str]:
 def answers(port: int) -> bool:
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with open_browser() as browser:
-        yield browser
 
 
 def visit(browser: Any, address: str, size: dict[str, int]) -> Page:

@@ -151,7 +151,7 @@ def test_numbers_that_are_typed_are_checked(text: str, sentence: str) -> None:
 
 def test_numbers_are_printed_as_formulas() -> None:
     assert [demand.in_print(x) for x in (0.15, 1e6, -3.21e-5)] == ["0.15", "10^{6}", r"{-3.21 \cdot 10^{-5}}"]
-    assert tables_2.digits(-0.5, 2) == "−0.50"
+    assert tables_2.number(-0.5, 2) == "−0.50"
 
 
 def test_no_sentence_hides_another() -> None:

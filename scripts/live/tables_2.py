@@ -7,6 +7,7 @@ import torch
 
 from cs224d_l3 import UNITS, fan_in_groups
 from evidence.tasks import deep
+from plotting.worked import number
 
 from . import page
 from .demand import UnusableError, in_print
@@ -26,11 +27,6 @@ def short(value: float) -> str:
     return f"${in_print(value)}$"
 
 
-def digits(value: float, count: int) -> str:
-    """So many decimals, with a minus sign in place of a hyphen."""
-    return f"{value:.{count}f}".replace("-", "\N{MINUS SIGN}")
-
-
 def transcript(text: object) -> str:
     """What a program prints, its long lines broken."""
     style = "white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.8rem; line-height: 1.4"
@@ -41,7 +37,7 @@ def transcript(text: object) -> str:
 def compared(say: Speaker, found: Iterable[Compared]) -> str:
     rows = (
         [f"${c.argument}$", f"$\\partial J / \\partial {c.element}$",
-         digits(c.by_formula, 4), digits(c.by_differences, 4),
+         number(c.by_formula, 4), number(c.by_differences, 4),
          f"**{short(c.relative_error)}**" if c.relative_error > 1e-6 else short(c.relative_error)]
         for c in found
     )  # fmt: skip
@@ -66,10 +62,10 @@ def checks(say: Speaker, account: Account) -> str:
 
 def quotients(say: Speaker, q: Quotient) -> str:
     rows = (
-        [f"${{{name}}}$", digits(value, 8), short(abs(value - q.exact))]
+        [f"${{{name}}}$", number(value, 8), short(abs(value - q.exact))]
         for name, value in (("(f(z+h) - f(z)) / h", q.one_sided), ("(f(z+h) - f(z-h)) / 2h", q.centred))
     )
-    return table(say("quotient heads"), [["$f'(z)$", digits(q.exact, 8), ""], *rows])
+    return table(say("quotient heads"), [["$f'(z)$", number(q.exact, 8), ""], *rows])
 
 
 def penalties(say: Speaker, found: Iterable[Penalised]) -> str:
@@ -83,12 +79,12 @@ def penalty_gradients(say: Speaker, found: Mapping[float, tuple[float, float]]) 
 
 def units(say: Speaker, names: Iterable[str], z: float) -> str:
     at = torch.tensor(z, dtype=torch.float64)
-    rows = ([f"`{name}`", *(digits(float(f(at)), 4) for f in UNITS[name][:2])] for name in names)
+    rows = ([f"`{name}`", *(number(float(f(at)), 4) for f in UNITS[name][:2])] for name in names)
     return table(say("unit heads"), rows)
 
 
 def derivatives(say: Speaker, found: Iterable[Derivative]) -> str:
-    rows = ([f"`{d.name}`", *(digits(v, 4) for v in (d.printed, d.right, d.difference))] for d in found)
+    rows = ([f"`{d.name}`", *(number(v, 4) for v in (d.printed, d.right, d.difference))] for d in found)
     return table(say("units printed heads"), rows)
 
 
