@@ -104,6 +104,22 @@ def test_tags_are_brought_to_one_scheme_and_b_may_be_new_in_dev(tmp_path: Path) 
     assert held_out.dev[0].tags == ["ENTITY", "ENTITY", "O"]
 
 
+def test_sentences_without_words_have_no_tags() -> None:
+    tagger, _ = build_tagger(Settings(), CORPUS)
+    assert (tagger.tag(""), tagger.tag_all([]), tagger.tag_all([[], []])) == ([], [], [[], []])
+    assert [len(tags) for tags in tagger.tag_all([[], ["Ann", "saw"], []])] == [0, 2, 0]
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_windows_of_any_size_are_read(size: int) -> None:
+    task = Tagging(Settings(window=size), CORPUS, CPU)
+    words, features = task.train[torch.arange(4)]
+    assert words.shape == (4, size)
+    assert [len(feature) for feature in features] == [4] * len(task.tagger.features)
+    assert torch.equal(words, sliding_windows(task.tagger.vocabulary.encode(SENTENCES[0].words), size, 0))
+    assert task.train.lengths == [4]
+
+
 def test_prediction_is_without_dropout_and_reads_capitals() -> None:
     tagger, _ = build_tagger(Settings(dropout=0.9), CORPUS)
     windows = tagger.windows([["paris"], ["Paris"]])

@@ -172,6 +172,8 @@ class Tagger:
     def tag_all(self, sentences: Sequence[Sequence[str]]) -> list[list[tuple[str, str, float]]]:
         """(word, tag, score) of every word of several sentences, in one batch."""
         windows = self.windows(sentences)
+        if not len(windows):
+            return [[] for _ in sentences]
         indices, scores = (iter(t.tolist()) for t in self.predict(windows))
         tagged = []
         for words in sentences:
